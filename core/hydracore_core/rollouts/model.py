@@ -1,0 +1,247 @@
+"""What the rollout plan reads and what it answers with.
+
+The plan is a pure function of a :class:`TenantView`. It returns intents; the operator's executor
+carries them out in the order given, and every intent can be repeated without harm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from hydracore_crds import Bundle, Instance, Rollout, RolloutTarget, UpdatePolicy
+from hydracore_crds.rollout import PinnedArtifact, RolloutStatus, Skipped
+from hydracore_crds.rollout_target import ResultStatus, TargetState
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One entry of the tenant's ledger: a target that is, or may be, in flight.
+
+    Attributes:
+        task_id: The order's id, one for each attempt; the ledger's key.
+        rollout_name: Rollout of the target.
+        target_name: The target.
+        attempt: The attempt that the order stands for.
+        instance_name: Instance that receives the order.
+        instance_uid: ``metadata.uid`` of that Instance, so that a namesake inherits nothing.
+        deadline: The order's ``notAfter``.
+    """
+
+    task_id: str
+    rollout_name: str
+    target_name: str
+    attempt: int
+    instance_name: str
+    instance_uid: str
+    deadline: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TenantView:
+    """Everything that the plan may look at, read before it runs.
+
+    Attributes:
+        namespace: The tenant's namespace.
+        now: The time, aware UTC.
+        terminating: The namespace is being deleted: nothing starts.
+        policy: The tenant's UpdatePolicy named ``default``, if any.
+        rollouts: All Rollouts of the namespace.
+        targets: All RolloutTargets of the namespace.
+        instances: All Instances of the namespace.
+        bundles: Bundles by name.
+        slots: The ledger as it was last acknowledged by the API server.
+    """
+
+    namespace: str
+    now: datetime
+    policy: UpdatePolicy | None = None
+    rollouts: Sequence[Rollout] = ()
+    targets: Sequence[RolloutTarget] = ()
+    instances: Sequence[Instance] = ()
+    bundles: Mapping[str, Bundle] = field(default_factory=dict)
+    slots: Sequence[Slot] = ()
+    terminating: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TargetDraft:
+    """A RolloutTarget to be created."""
+
+    name: str
+    instance_name: str
+    instance_id: str
+    order: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Put the operator's finalizer on a Rollout, before anything else is done for it."""
+
+    rollout_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Admit:
+    """Pin the artifact and who is skipped, then create the targets that are missing."""
+
+    rollout_name: str
+    artifact: PinnedArtifact
+    targets: tuple[TargetDraft, ...]
+    skipped: Skipped
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Claim a slot, store ``in_progress``, then send the order. Never more than the plan says."""
+
+    rollout_name: str
+    target_name: str
+    instance_name: str
+    instance_uid: str
+    attempt: int
+    deadline: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Settle:
+    """Write a target's state that needs no answer of the agent.
+
+    Used for queued → cancelled, in_progress → uncertain (past its deadline), in_progress →
+    cancelled (its instance is deleted). A slot, if any, is freed after the write.
+    """
+
+    rollout_name: str
+    target_name: str
+    attempt: int
+    state: TargetState
+    reason: str
+    message: str
+    result: ResultStatus | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Requeue:
+    """A retry was accepted: the target is queued again with its new attempt."""
+
+    rollout_name: str
+    target_name: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class RefuseRetry:
+    """A retry must not happen; say why in the target's condition, its state stays."""
+
+    rollout_name: str
+    target_name: str
+    attempt: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Abort:
+    """Tell the agent to abort the order (force cancel); the state is what it then reports."""
+
+    rollout_name: str
+    target_name: str
+    task_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """A target in progress (or uncertain, not yet given up): ask its agent until it is settled."""
+
+    rollout_name: str
+    target_name: str
+    task_id: str
+    deadline: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Free a slot whose target needs it no more (its stored state is terminal)."""
+
+    task_id: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resolve:
+    """A slot has no target: ask the agent what became of the task, then free the slot.
+
+    Without an answer the slot stays until its deadline has passed.
+    """
+
+    slot: Slot
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Write the rollout's status where it differs from what is stored.
+
+    Counts alone are written at most twice a second; a change of state at once.
+    """
+
+    rollout_name: str
+    status: RolloutStatus
+
+
+@dataclass(frozen=True, slots=True)
+class LetGo:
+    """The rollout is being deleted and all is settled: archive it, then free its finalizer."""
+
+    rollout_name: str
+
+
+Intent = (
+    Hold
+    | Admit
+    | Start
+    | Settle
+    | Requeue
+    | RefuseRetry
+    | Abort
+    | Track
+    | Release
+    | Resolve
+    | Report
+    | LetGo
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One line that explains a decision to a person.
+
+    Attributes:
+        subject: ``rollout/<name>`` or ``target/<name>`` or ``tenant``.
+        text: Why it goes on, waits or stops.
+    """
+
+    subject: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The answer.
+
+    Attributes:
+        intents: What to do, in order.
+        notes: Why, for people.
+        wake_at: When time alone changes the answer (a window's edge, a deadline), if ever.
+        window_open: Whether the tenant's window is open now.
+        next_opens_at: When it opens next; None while it is open.
+        limit: How many targets may be in flight.
+        in_flight: How many hold a slot now.
+    """
+
+    intents: tuple[Intent, ...] = ()
+    notes: tuple[Note, ...] = ()
+    wake_at: datetime | None = None
+    window_open: bool = True
+    next_opens_at: datetime | None = None
+    limit: int = 0
+    in_flight: int = 0

@@ -1,0 +1,40 @@
+"""HydraCore's custom resources: the contract between all other packages.
+
+Every kind is a Pydantic class of the same shape as its wire form; the YAML beside this package
+is generated from the classes (``python -m hydracore_crds.generate``) and never edited by hand.
+This package imports nothing of HydraCore.
+"""
+
+from hydracore_crds.base import Condition, ObjectMeta, OwnerReference, Resource, Time, Wire
+from hydracore_crds.bundle import Bundle
+from hydracore_crds.instance import Instance
+from hydracore_crds.instance_class import InstanceClass
+from hydracore_crds.rollout import Rollout
+from hydracore_crds.rollout_target import RolloutTarget
+from hydracore_crds.update_policy import UpdatePolicy
+
+KINDS: tuple[type[Resource], ...] = (
+    InstanceClass,
+    Bundle,
+    UpdatePolicy,
+    Instance,
+    Rollout,
+    RolloutTarget,
+)
+"""Every kind, in the order in which they refer to each other."""
+
+__all__ = [
+    "KINDS",
+    "Bundle",
+    "Condition",
+    "Instance",
+    "InstanceClass",
+    "ObjectMeta",
+    "OwnerReference",
+    "Resource",
+    "Rollout",
+    "RolloutTarget",
+    "Time",
+    "UpdatePolicy",
+    "Wire",
+]

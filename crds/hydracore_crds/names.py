@@ -1,0 +1,37 @@
+"""Labels, annotations and finalizers, each with who writes it and what it means."""
+
+TENANT_LABEL = "hydracore.io/tenant-id"
+"""On a namespace: it is a tenant, with this id. Written by administrators."""
+
+MANAGED_BY_LABEL = "hydracore.io/managed-by"
+"""On custom resources made by REST (``api``) or the operator (``operator``); absent otherwise."""
+
+INSTANCE_ID_LABEL = "hydracore.io/instance-id"
+"""On provider servers: the id of the Instance they belong to."""
+
+ROLLOUT_LABEL = "hydracore.io/rollout"
+"""On a RolloutTarget: the name of its Rollout."""
+
+PAUSED_ANNOTATION = "hydracore.io/paused"
+"""On an Instance, ``"true"``: the operator leaves it alone."""
+
+PAUSED_BY_ANNOTATION = "hydracore.io/paused-by"
+"""On a Rollout: paused, by this actor. Written by REST's pause, removed by its resume."""
+
+CANCEL_ANNOTATION = "hydracore.io/cancel"
+"""On a Rollout: ``Graceful`` or ``Force``, with the meaning of ``spec.cancel``. From REST."""
+
+CANCELLED_BY_ANNOTATION = "hydracore.io/cancelled-by"
+"""On a Rollout: who cancelled it by REST."""
+
+RESUMED_AT_ANNOTATION = "hydracore.io/resumed-at"
+"""On a Rollout: RFC 3339 time at which a person resumed it; failures before it were accepted.
+
+REST's resume writes it; with kubectl, annotate the Rollout with the current time.
+"""
+
+WAKE_ANNOTATION = "hydracore.io/bootstrap-seq"
+"""On an Instance: the newest stage report's number, written by the API to wake the operator."""
+
+FINALIZER = "hydracore.io/operator"
+"""Held by the operator on Instances, Rollouts and Bundles until what they stand for is gone."""

@@ -1,0 +1,227 @@
+"""Rollout: one bundle to many instances."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, StringConstraints
+
+from hydracore_crds.base import (
+    Column,
+    Conditions,
+    Kind,
+    Message,
+    Name,
+    Resource,
+    Rule,
+    Sha256,
+    ShortText,
+    Time,
+    Wire,
+    immutable,
+    rules,
+)
+
+RolloutState = Literal["queued", "in_progress", "paused", "succeeded", "failed", "cancelled"]
+FINAL_STATES: frozenset[str] = frozenset({"succeeded", "failed", "cancelled"})
+CancelMode = Literal["Graceful", "Force"]
+Scope = Literal["fleet", "instance"]
+DEFAULT_TARGET_TIMEOUT = 900
+MAX_EXAMPLES = 50
+
+LabelKey = Annotated[str, StringConstraints(min_length=1, max_length=317)]
+LabelValue = Annotated[str, StringConstraints(max_length=63)]
+
+
+class Selector(Wire):
+    """Which instances of the namespace, by their labels. An empty one means all."""
+
+    match_labels: dict[LabelKey, LabelValue] = Field(default_factory=dict, max_length=16)
+
+
+class FailureThreshold(Wire):
+    """When to halt: at so many failures, or at such a share of the executed targets."""
+
+    model_config = rules(
+        [
+            Rule(
+                "has(self.count) != has(self.percent)",
+                "failureThreshold needs either count or percent, not both: remove one",
+            ).to_schema(),
+            Rule(
+                "!has(self.minExecuted) || has(self.percent)",
+                "failureThreshold.minExecuted goes with percent only",
+            ).to_schema(),
+        ]
+    )
+
+    count: int | None = Field(default=None, ge=1, le=10000)
+    percent: int | None = Field(default=None, ge=1, le=100)
+    min_executed: int | None = Field(default=None, ge=1, le=10000)
+
+
+class Strategy(Wire):
+    """How fast, and when to stop."""
+
+    max_parallel: int | None = Field(
+        default=None,
+        ge=1,
+        le=500,
+        description="Targets of this rollout in flight at once; never above the policy's limit.",
+    )
+    failure_threshold: FailureThreshold | None = Field(
+        default=None, description="Default: one failure."
+    )
+    on_failure: Literal["pause", "continue"] = "pause"
+    target_timeout_seconds: int = Field(
+        default=DEFAULT_TARGET_TIMEOUT,
+        ge=1,
+        le=86400,
+        description="How long a target may be in progress before its outcome is uncertain.",
+    )
+
+
+class RolloutSpec(Wire):
+    """What is wanted; immutable but for ``paused`` and ``cancel``."""
+
+    model_config = rules(
+        immutable(
+            "bundleName",
+            "scope",
+            "selector",
+            "instanceNames",
+            "force",
+            "overrideWindow",
+            "initiatedBy",
+            "initiatedFromIP",
+            "strategy",
+        ),
+        [
+            Rule(
+                "!has(self.selector) || !has(self.instanceNames)",
+                "selector and instanceNames exclude each other: remove one",
+            ).to_schema(),
+            Rule(
+                "self.scope != 'instance' "
+                "|| (has(self.instanceNames) && self.instanceNames.size() == 1)",
+                "scope 'instance' needs instanceNames with exactly one name",
+            ).to_schema(),
+            Rule(
+                "!has(oldSelf.cancel) || (has(self.cancel) "
+                "&& (self.cancel == oldSelf.cancel || self.cancel == 'Force'))",
+                "cancel cannot be taken back: it goes from absent to Graceful to Force",
+            ).to_schema(),
+        ],
+    )
+
+    bundle_name: Name = Field(description="The Bundle to roll out.")
+    scope: Scope = "fleet"
+    selector: Selector | None = None
+    instance_names: list[Name] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=1000,
+        json_schema_extra={"x-kubernetes-list-type": "set"},
+    )
+    force: bool = Field(
+        default=False, description="Also where the digest is already there: redeploy."
+    )
+    override_window: bool = Field(
+        default=False, description="Start outside the maintenance window too (emergencies)."
+    )
+    paused: bool = Field(default=False, description="Start nothing more; what runs may finish.")
+    cancel: CancelMode | None = Field(
+        default=None, description="Graceful drops what is queued; Force also aborts what runs."
+    )
+    initiated_by: ShortText | None = None
+    initiated_from_ip: Annotated[str, StringConstraints(max_length=45)] | None = Field(
+        default=None, alias="initiatedFromIP"
+    )
+    strategy: Strategy = Field(default_factory=Strategy)
+
+
+class Counts(Wire):
+    """Targets by state; they always add up to the total."""
+
+    total: int = Field(default=0, ge=0)
+    queued: int = Field(default=0, ge=0)
+    in_progress: int = Field(default=0, ge=0)
+    succeeded: int = Field(default=0, ge=0)
+    failed: int = Field(default=0, ge=0)
+    uncertain: int = Field(default=0, ge=0)
+    cancelled: int = Field(default=0, ge=0)
+
+
+class SkippedExample(Wire):
+    """One instance that is not part of the rollout."""
+
+    instance_name: Name
+    reason: ShortText
+
+
+class Skipped(Wire):
+    """Instances that were looked at and left out."""
+
+    count: int = Field(default=0, ge=0)
+    reasons: dict[ShortText, int] = Field(default_factory=dict, max_length=16)
+    examples: list[SkippedExample] = Field(default_factory=list, max_length=MAX_EXAMPLES)
+
+
+class PinnedArtifact(Wire):
+    """What this rollout delivers, fixed when it started."""
+
+    bundle_name: Name
+    slug: ShortText
+    version: ShortText
+    sha256: Sha256
+    size_bytes: int = Field(ge=0)
+    key_id: ShortText
+    signature: ShortText
+
+
+class RolloutStatus(Wire):
+    """Where it stands."""
+
+    observed_generation: int | None = None
+    state: RolloutState | None = None
+    counts: Counts | None = None
+    skipped: Skipped | None = None
+    artifact: PinnedArtifact | None = None
+    targets_created: bool | None = Field(
+        default=None, description="The set of targets is complete and does not grow any more."
+    )
+    started_at: Time | None = None
+    completed_at: Time | None = None
+    halt_reason: Message | None = None
+    halted_at: Time | None = None
+    message: Message | None = None
+    conditions: Conditions = Field(default_factory=list)
+
+
+class Rollout(Resource):
+    """One bundle to many instances, within the window and the limits of the tenant's policy."""
+
+    KIND: ClassVar[Kind] = Kind(
+        kind="Rollout",
+        plural="rollouts",
+        short="hro",
+        namespaced=True,
+        columns=(
+            Column("State", ".status.state"),
+            Column("Bundle", ".spec.bundleName"),
+            Column("Total", ".status.counts.total", "integer"),
+            Column("OK", ".status.counts.succeeded", "integer"),
+            Column("Failed", ".status.counts.failed", "integer"),
+            Column("Running", ".status.counts.inProgress", "integer"),
+            Column("Queued", ".status.counts.queued", "integer", priority=1),
+            Column("Uncertain", ".status.counts.uncertain", "integer", priority=1),
+            Column("Skipped", ".status.skipped.count", "integer", priority=1),
+            Column("Message", ".status.message", priority=1),
+            Column("Age", ".metadata.creationTimestamp", "date"),
+        ),
+        selectable=(".spec.bundleName",),
+    )
+
+    kind: str = "Rollout"
+    spec: RolloutSpec
+    status: RolloutStatus = Field(default_factory=RolloutStatus)

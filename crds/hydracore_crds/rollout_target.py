@@ -1,0 +1,129 @@
+"""RolloutTarget: one instance within one rollout."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, StringConstraints
+
+from hydracore_crds.base import (
+    NAME_LENGTH,
+    Column,
+    Conditions,
+    Kind,
+    Message,
+    Name,
+    Resource,
+    Rule,
+    Sha256,
+    ShortText,
+    Time,
+    Uuid,
+    Wire,
+    immutable,
+    rules,
+)
+
+TargetState = Literal["queued", "in_progress", "succeeded", "failed", "uncertain", "cancelled"]
+TERMINAL_STATES: frozenset[str] = frozenset({"succeeded", "failed", "uncertain", "cancelled"})
+"""States that hold no slot; ``uncertain`` may still be settled by later evidence."""
+
+ResultStatus = Literal["activated", "rolled_back", "rejected", "timeout", "unreachable", "aborted"]
+
+
+class RolloutTargetSpec(Wire):
+    """What is to be done; immutable but for ``attempt``, whose increment is the retry."""
+
+    model_config = rules(
+        immutable(
+            "rolloutName",
+            "instanceName",
+            "instanceId",
+            "bundleHash",
+            "order",
+            "scheduledCountdownSeconds",
+        ),
+        [
+            Rule(
+                "self.attempt == oldSelf.attempt || self.attempt == oldSelf.attempt + 1",
+                "attempt can only be raised by one: that is a retry",
+            ).to_schema()
+        ],
+    )
+
+    rollout_name: Name
+    instance_name: Name
+    instance_id: Uuid
+    bundle_hash: Sha256
+    order: int = Field(ge=0, description="Position in the rollout's plan.")
+    scheduled_countdown_seconds: int = Field(
+        default=0, ge=0, description="Delay after which the plan meant it to start."
+    )
+    attempt: int = Field(default=1, ge=1, le=1000)
+
+
+class RolloutTargetStatus(Wire):
+    """What became of it."""
+
+    observed_generation: int | None = None
+    state: TargetState | None = None
+    attempt: int | None = Field(default=None, ge=0)
+    hostname: ShortText | None = None
+    task_id: Uuid | None = Field(default=None, description="Id of the order of this attempt.")
+    started_at: Time | None = None
+    completed_at: Time | None = None
+    deadline: Time | None = Field(
+        default=None,
+        description="The order's notAfter: from then on the agent neither starts nor switches.",
+    )
+    last_result_status: ResultStatus | None = None
+    error_message: Message | None = None
+    detail: dict[Annotated[str, StringConstraints(max_length=63)], Message] | None = Field(
+        default=None, max_length=32, description="What the agent said about it, for people."
+    )
+    conditions: Conditions = Field(default_factory=list)
+
+
+class RolloutTarget(Resource):
+    """One instance within one rollout."""
+
+    KIND: ClassVar[Kind] = Kind(
+        kind="RolloutTarget",
+        plural="rollouttargets",
+        short="hrt",
+        namespaced=True,
+        columns=(
+            Column("Rollout", ".spec.rolloutName"),
+            Column("Instance", ".spec.instanceName"),
+            Column("State", ".status.state"),
+            Column("Attempt", ".spec.attempt", "integer"),
+            Column("Result", ".status.lastResultStatus"),
+            Column("Error", ".status.errorMessage", priority=1),
+            Column("Age", ".metadata.creationTimestamp", "date"),
+        ),
+        selectable=(".spec.rolloutName", ".spec.instanceName"),
+        rules=(
+            NAME_LENGTH,
+            Rule(
+                "!has(oldSelf.spec) || self.spec.attempt == oldSelf.spec.attempt "
+                "|| (has(oldSelf.status) && has(oldSelf.status.state) "
+                "&& oldSelf.status.state in ['failed', 'uncertain'])",
+                "a retry needs a target that is failed or uncertain",
+            ),
+        ),
+    )
+
+    kind: str = "RolloutTarget"
+    spec: RolloutTargetSpec
+    status: RolloutTargetStatus = Field(default_factory=RolloutTargetStatus)
+
+
+def target_name(rollout_name: str, order: int) -> str:
+    """Return the name of a rollout's target: stable, readable and at most 63 characters."""
+    suffix = f"-{order:05d}"
+    return rollout_name[: 63 - len(suffix)].rstrip("-.") + suffix
+
+
+def detail_text(detail: dict[str, Any]) -> dict[str, str]:
+    """Bound an agent's detail so that it fits the schema: 32 entries, texts of 2,048 characters."""
+    return {str(k)[:63]: str(v)[:2048] for k, v in list(detail.items())[:32]}

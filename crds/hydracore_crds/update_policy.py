@@ -1,0 +1,91 @@
+"""UpdatePolicy: how a tenant wants updates; the one named ``default`` counts."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from hydracore_crds.base import (
+    Column,
+    Conditions,
+    Kind,
+    Resource,
+    Rule,
+    Time,
+    Wire,
+)
+
+UpdateMode = Literal["auto", "notify", "disabled"]
+
+PLATFORM_MODE: UpdateMode = "notify"
+"""What holds where neither the instance nor the tenant says anything."""
+
+DEFAULT_NAME = "default"
+DEFAULT_MAX_PARALLEL = 2
+
+
+class MaintenanceWindow(Wire):
+    """The hours in which updates may start, in UTC; the end is exclusive.
+
+    A start after the end wraps midnight; equal hours mean all day.
+    """
+
+    start_hour_utc: int = Field(ge=0, le=23, description="First hour in which updates may start.")
+    end_hour_utc: int = Field(ge=0, le=23, description="First hour in which they may not.")
+
+
+class UpdatePolicySpec(Wire):
+    """What the tenant wants. Absent modes fall back to the platform's."""
+
+    runtime: UpdateMode | None = Field(default=None, description="Mode for runtimes.")
+    skills: UpdateMode | None = Field(default=None, description="Mode for skills.")
+    mcp_servers: UpdateMode | None = Field(default=None, description="Mode for MCP servers.")
+    max_parallel_rollouts: int = Field(
+        default=DEFAULT_MAX_PARALLEL,
+        ge=1,
+        le=500,
+        description="How many targets may be in flight in the tenant at once.",
+    )
+    maintenance_window: MaintenanceWindow | None = Field(
+        default=None, description="When updates may start; absent means always."
+    )
+
+
+class UpdatePolicyStatus(Wire):
+    """What holds now. Written on change only."""
+
+    observed_generation: int | None = None
+    conditions: Conditions = Field(default_factory=list)
+    window_open: bool | None = None
+    next_opens_at: Time | None = None
+    in_flight: int | None = Field(default=None, ge=0, description="Targets in flight.")
+
+
+class UpdatePolicy(Resource):
+    """A tenant's update policy (a singleton named ``default``)."""
+
+    KIND: ClassVar[Kind] = Kind(
+        kind="UpdatePolicy",
+        plural="updatepolicies",
+        short="hup",
+        namespaced=True,
+        columns=(
+            Column("Runtime", ".spec.runtime"),
+            Column("Parallel", ".spec.maxParallelRollouts", "integer"),
+            Column("Window-Open", ".status.windowOpen", "boolean"),
+            Column("Next-Opens", ".status.nextOpensAt", "date", priority=1),
+            Column("In-Flight", ".status.inFlight", "integer"),
+            Column("Age", ".metadata.creationTimestamp", "date"),
+        ),
+        rules=(
+            Rule(
+                "self.metadata.name == 'default'",
+                "an UpdatePolicy must be named 'default': there is one for each tenant",
+            ),
+        ),
+    )
+
+    kind: str = "UpdatePolicy"
+    spec: UpdatePolicySpec = Field(default_factory=UpdatePolicySpec)
+    status: UpdatePolicyStatus = Field(default_factory=UpdatePolicyStatus)
