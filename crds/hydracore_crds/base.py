@@ -204,10 +204,17 @@ class Resource(Wire):
         return self.metadata.deletion_timestamp is not None
 
 
-def rules(*groups: list[dict[str, str]]) -> ConfigDict:
-    """Return the model configuration that puts CEL rules on a model's object schema."""
-    found = [rule for group in groups for rule in group]
-    return ConfigDict(json_schema_extra={"x-kubernetes-validations": found})  # type: ignore[dict-item]
+def rules(*groups: list[dict[str, str]], required: list[str] | None = None) -> ConfigDict:
+    """Return the model configuration that puts CEL rules on a model's object schema.
+
+    Args:
+        groups: The rules.
+        required: The schema's list of required wire fields, where rules say more than it would.
+    """
+    extra: dict[str, Any] = {"x-kubernetes-validations": [r for group in groups for r in group]}
+    if required is not None:
+        extra["required"] = required
+    return ConfigDict(json_schema_extra=extra)
 
 
 def immutable(*names: str) -> list[dict[str, str]]:

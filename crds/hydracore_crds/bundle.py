@@ -100,8 +100,10 @@ class Bundle(Resource):
         rules=(
             NAME_LENGTH,
             Rule(
-                "self.metadata.name.startsWith(self.spec.component + '-' + self.spec.slug + '-')",
-                "metadata.name must be <component>-<slug>-<version>",
+                "self.metadata.name == (self.spec.component + '-' + self.spec.slug + '-' "
+                "+ self.spec.version).lowerAscii().replace('+', '-')",
+                "metadata.name must be <component>-<slug>-<version>, in lower case and with '-' "
+                "for '+'",
             ),
         ),
     )

@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from hydracore_crds import KINDS
-from hydracore_crds.base import GROUP, VERSION, Column, Resource
+from hydracore_crds.base import GROUP, VERSION, Column, Resource, Rule
 
 HEADER = "# Generated from the models in hydracore_crds by `make generate`. Do not edit.\n"
 _DROPPED = {"title", "discriminator", "$defs", "additionalProperties", "propertyNames"}
@@ -50,15 +50,34 @@ def structural(node: Any, defs: dict[str, Any]) -> Any:
         out["enum"] = [out.pop("const")]
     if out.get("default", ...) in (None, [], {}):
         del out["default"]
-    if "properties" in node:
-        out["properties"] = {n: structural(p, defs) for n, p in node["properties"].items()}
-    if "items" in node:
-        out["items"] = structural(node["items"], defs)
-    if isinstance(node.get("additionalProperties"), dict):
-        out["additionalProperties"] = structural(node["additionalProperties"], defs)
+    if not out.get("required", True):
+        del out["required"]
+    out.update(_nested(node, defs))
+    if "maxLength" in node.get("propertyNames", {}):
+        out.setdefault("x-kubernetes-validations", []).append(_key_rule(node["propertyNames"]))
     if out.get("type") == "integer":
         out["format"] = "int32" if out.get("maximum", math.inf) <= _INT32_MAX else "int64"
     return out
+
+
+def _nested(node: dict[str, Any], defs: dict[str, Any]) -> dict[str, Any]:
+    """Return the structural schemas of properties, items and map values."""
+    out: dict[str, Any] = {}
+    if "properties" in node:
+        out["properties"] = {n: structural(p, defs) for n, p in node["properties"].items()}
+    for keyword in ("items", "additionalProperties"):
+        if isinstance(node.get(keyword), dict):
+            out[keyword] = structural(node[keyword], defs)
+    return out
+
+
+def _key_rule(keys: dict[str, Any]) -> dict[str, str]:
+    """Return the rule that bounds a map's keys, for which structural schemas have no keyword."""
+    low, high = keys.get("minLength", 0), keys["maxLength"]
+    return Rule(
+        f"self.all(key, key.size() >= {low} && key.size() <= {high})",
+        f"keys must have {low} to {high} characters",
+    ).to_schema()
 
 
 def schema_of(kind: type[Resource]) -> dict[str, Any]:

@@ -194,6 +194,14 @@ class RolloutStatus(Wire):
     completed_at: Time | None = None
     halt_reason: Message | None = None
     halted_at: Time | None = None
+    resumed_at: Time | None = Field(
+        default=None,
+        description="The newest resume (annotation hydracore.io/resumed-at) that was honoured.",
+    )
+    failures_accepted_until: Time | None = Field(
+        default=None,
+        description="Failures up to this time no longer count towards the threshold.",
+    )
     message: Message | None = None
     conditions: Conditions = Field(default_factory=list)
 

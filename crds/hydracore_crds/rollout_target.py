@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
@@ -119,9 +120,17 @@ class RolloutTarget(Resource):
 
 
 def target_name(rollout_name: str, order: int) -> str:
-    """Return the name of a rollout's target: stable, readable and at most 63 characters."""
+    """Return the name of a rollout's target: stable, readable and at most 63 characters.
+
+    A rollout name that is too long is cut and gets a digest of the whole name, so that two long
+    names with the same beginning do not share targets.
+    """
     suffix = f"-{order:05d}"
-    return rollout_name[: 63 - len(suffix)].rstrip("-.") + suffix
+    room = 63 - len(suffix)
+    if len(rollout_name) > room:
+        digest = hashlib.sha256(rollout_name.encode()).hexdigest()[:8]
+        rollout_name = f"{rollout_name[: room - 9].rstrip('-.')}-{digest}"
+    return rollout_name + suffix
 
 
 def detail_text(detail: dict[str, Any]) -> dict[str, str]:

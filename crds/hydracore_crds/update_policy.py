@@ -14,6 +14,7 @@ from hydracore_crds.base import (
     Rule,
     Time,
     Wire,
+    rules,
 )
 
 UpdateMode = Literal["auto", "notify", "disabled"]
@@ -25,11 +26,21 @@ DEFAULT_NAME = "default"
 DEFAULT_MAX_PARALLEL = 2
 
 
+WINDOW_HAS_BOTH_ENDS = Rule(
+    "has(self.startHourUtc) && has(self.endHourUtc)",
+    "maintenanceWindow needs both startHourUtc and endHourUtc: give the missing one, "
+    "or remove maintenanceWindow to allow updates at all hours",
+)
+
+
 class MaintenanceWindow(Wire):
     """The hours in which updates may start, in UTC; the end is exclusive.
 
     A start after the end wraps midnight; equal hours mean all day.
     """
+
+    # A rule instead of ``required``, so that the refusal says what to do.
+    model_config = rules([WINDOW_HAS_BOTH_ENDS.to_schema()], required=[])
 
     start_hour_utc: int = Field(ge=0, le=23, description="First hour in which updates may start.")
     end_hour_utc: int = Field(ge=0, le=23, description="First hour in which they may not.")

@@ -1,0 +1,36 @@
+# `make demo` and `make test` are all that a newcomer needs; both set everything up first.
+# ARGS goes to the command, for example: make up ARGS="--state-dir /tmp/second"
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test up down verify generate lock
+ARGS ?=
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## Make .venv and build the control plane (skipped when up to date)
+	@scripts/bootstrap.sh
+
+demo: setup ## Run the whole story on a real control plane, with checks; leaves nothing running
+	@.venv/bin/hydracore demo $(ARGS)
+
+test: setup ## Run all tests
+	@.venv/bin/pytest $(ARGS)
+
+up: setup ## Start the stack and print what to try next
+	@.venv/bin/hydracore up $(ARGS)
+
+down: setup ## Stop the stack
+	@.venv/bin/hydracore down $(ARGS)
+
+verify: setup ## Check style, types, imports and that generated files are in step
+	@scripts/verify.sh
+
+generate: setup ## Write the generated files again
+	@.venv/bin/python -m hydracore_crds.generate
+	@.venv/bin/python -m hydracore_api.openapi
+
+lock: ## Resolve the dependencies again into requirements.lock
+	@scripts/uv.sh pip compile --quiet --universal --generate-hashes --extra agent --group dev \
+		pyproject.toml -o requirements.lock

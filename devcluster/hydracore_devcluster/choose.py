@@ -1,0 +1,45 @@
+"""Decide which cluster the stack uses."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from hydracore_devcluster import assets, build
+from hydracore_devcluster.cluster import DevCluster
+from hydracore_devcluster.errors import AssetsIncompleteError, BrokenKubeconfigError
+from hydracore_devcluster.external import ExternalCluster
+from hydracore_devcluster.interface import Cluster
+from hydracore_devcluster.layout import ProjectLayout, StateLayout
+from hydracore_devcluster.progress import Progress
+
+
+def choose_cluster(
+    layout: ProjectLayout, state_dir: Path, environ: Mapping[str, str], progress: Progress
+) -> Cluster:
+    """Return the cluster of ``KUBECONFIG`` when that names one, else one of our own.
+
+    A KUBECONFIG that names this state folder's own cluster (as after reading the file that
+    ``make up`` writes) means a cluster of our own too. Binaries are built when they are needed.
+
+    Args:
+        layout: The checkout.
+        state_dir: The state folder of the stack.
+        environ: The environment.
+        progress: Where to tell how far a build is.
+
+    Raises:
+        DevClusterError: Neither is to be had; says what to do.
+    """
+    named = environ.get("KUBECONFIG", "")
+    own = StateLayout(state_dir.absolute()).kubeconfig("admin")
+    if not named or Path(named).absolute() == own:
+        return DevCluster(state_dir, build.provide(layout, environ, progress))
+    if os.pathsep in named:
+        raise BrokenKubeconfigError(named, "it names several files, and only one can be used")
+    try:
+        found = assets.from_folder(assets.assets_folder(layout, environ))
+    except AssetsIncompleteError:
+        found = None
+    return ExternalCluster(Path(named).absolute(), state_dir, found)

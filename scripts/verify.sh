@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Run every check that needs no cluster; all of them run, and those that fail are named at the end.
+set -uo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+failed=()
+
+check() {
+  local name="$1" began=$SECONDS
+  shift
+  if output="$("$@" 2>&1)"; then
+    printf 'ok      %s (%d s)\n' "$name" $((SECONDS - began))
+  else
+    printf 'FAILED  %s (%d s): %s\n%s\n' "$name" $((SECONDS - began)) "$*" "$output"
+    failed+=("$name")
+  fi
+}
+
+check "lint" .venv/bin/ruff check .
+check "format" .venv/bin/ruff format --check .
+check "types" .venv/bin/mypy
+check "imports" .venv/bin/lint-imports
+check "definitions" .venv/bin/python -m hydracore_crds.generate --check
+check "openapi" .venv/bin/python -m hydracore_api.openapi --check
+
+if [ ${#failed[@]} -gt 0 ]; then
+  printf 'verify: failed: %s\n' "${failed[*]}" >&2
+  exit 1
+fi
+echo "verify: all checks passed"

@@ -1,0 +1,104 @@
+"""UpdatePolicy at the real API server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.crds.support import Door, changed, make
+
+pytestmark = pytest.mark.cluster
+
+GOOD = make("UpdatePolicy", "default", {"maxParallelRollouts": 3})
+
+
+@pytest.fixture
+def policies(door: Callable[..., Door], namespace: str) -> Door:
+    return door("updatepolicies", namespace)
+
+
+async def test_an_empty_policy_gets_the_default_limit_and_no_modes(policies: Door) -> None:
+    spec = (await policies.check(changed(GOOD, "spec", {})))["spec"]
+    assert spec == {"maxParallelRollouts": 2}
+
+
+@pytest.mark.parametrize("field", ["runtime", "skills", "mcpServers"])
+async def test_modes(policies: Door, field: str) -> None:
+    for mode in ("auto", "notify", "disabled"):
+        await policies.check(changed(GOOD, f"spec.{field}", mode))
+    await policies.refuses(
+        changed(GOOD, f"spec.{field}", "sometimes"),
+        f"spec.{field}",
+        'supported values: "auto", "notify", "disabled"',
+    )
+
+
+async def test_there_is_one_for_each_tenant(policies: Door) -> None:
+    await policies.refuses(
+        changed(GOOD, "metadata.name", "other"),
+        "an UpdatePolicy must be named 'default': there is one for each tenant",
+    )
+
+
+@pytest.mark.parametrize("limit", [1, 500])
+async def test_the_limit_reaches_from_1_to_500(policies: Door, limit: int) -> None:
+    obj = changed(GOOD, "spec.maxParallelRollouts", limit)
+    assert (await policies.check(obj))["spec"]["maxParallelRollouts"] == limit
+
+
+@pytest.mark.parametrize("limit", [0, 501])
+async def test_other_limits_are_refused(policies: Door, limit: int) -> None:
+    obj = changed(GOOD, "spec.maxParallelRollouts", limit)
+    await policies.refuses(obj, "spec.maxParallelRollouts")
+
+
+@pytest.mark.parametrize("window", [(0, 0), (22, 4), (0, 23), (23, 23)])
+async def test_windows(policies: Door, window: tuple[int, int]) -> None:
+    hours = {"startHourUtc": window[0], "endHourUtc": window[1]}
+    obj = changed(GOOD, "spec.maintenanceWindow", hours)
+    assert (await policies.check(obj))["spec"]["maintenanceWindow"] == hours
+
+
+@pytest.mark.parametrize("window", [{"startHourUtc": 1}, {"endHourUtc": 1}, {}])
+async def test_a_window_needs_both_ends(policies: Door, window: dict[str, int]) -> None:
+    await policies.refuses(
+        changed(GOOD, "spec.maintenanceWindow", window),
+        "spec.maintenanceWindow: Invalid value",
+        "maintenanceWindow needs both startHourUtc and endHourUtc: give the missing one, or remove "
+        "maintenanceWindow to allow updates at all hours",
+    )
+
+
+@pytest.mark.parametrize("end", ["startHourUtc", "endHourUtc"])
+@pytest.mark.parametrize("hour", [-1, 24])
+async def test_hours_have_bounds(policies: Door, end: str, hour: int) -> None:
+    window = {"startHourUtc": 1, "endHourUtc": 2, end: hour}
+    await policies.refuses(
+        changed(GOOD, "spec.maintenanceWindow", window), f"spec.maintenanceWindow.{end}"
+    )
+
+
+async def test_everything_may_be_changed_later(policies: Door) -> None:
+    await policies.create(GOOD)
+    window = {"startHourUtc": 1, "endHourUtc": 2}
+    body = {"runtime": "auto", "maxParallelRollouts": 9, "maintenanceWindow": window}
+    assert (await policies.patch("default", {"spec": body}))["spec"] == body
+    half = {"spec": {"maintenanceWindow": {"endHourUtc": None}}}
+    await policies.refuses_patch("default", half, "needs both startHourUtc and endHourUtc")
+
+
+async def test_columns(policies: Door, namespace: str, kubectl: Callable[..., Any]) -> None:
+    await policies.create(changed(GOOD, "spec.runtime", "auto"))
+    await policies.patch("default", {"status": {"windowOpen": True, "inFlight": 1}}, status=True)
+    shown = kubectl("get", "hup", "-n", namespace, check=True).stdout.splitlines()
+    assert shown[0].split() == ["NAME", "RUNTIME", "PARALLEL", "WINDOW-OPEN", "IN-FLIGHT", "AGE"]
+    assert shown[1].split()[:5] == ["default", "auto", "3", "true", "1"]
+
+
+async def test_in_flight_is_never_negative(policies: Door) -> None:
+    await policies.create(GOOD)
+    await policies.refuses_patch(
+        "default", {"status": {"inFlight": -1}}, "status.inFlight", status=True
+    )

@@ -1,0 +1,53 @@
+"""The manifests: good for kustomize, least rights, samples that the API server takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import yaml
+from hydracore_crds import KINDS
+from hydracore_devcluster.layout import ProjectLayout
+
+
+def documents(project: ProjectLayout) -> list[dict[str, Any]]:
+    files = [p for p in project.manifests.rglob("*.yaml") if p.name != "kustomization.yaml"]
+    return [d for f in files for d in yaml.safe_load_all(f.read_text()) if d]
+
+
+def test_no_role_has_a_wildcard(project: ProjectLayout) -> None:
+    roles = [d for d in documents(project) if d["kind"] in {"Role", "ClusterRole"}]
+    assert len(roles) == 3
+    for role in roles:
+        for rule in role["rules"]:
+            granted = [*rule["apiGroups"], *rule["resources"], *rule["verbs"]]
+            assert not [g for g in granted if "*" in g]
+            assert not {"escalate", "bind", "impersonate"} & set(rule["verbs"])
+
+
+def test_no_account_is_bound_to_anothers_role(project: ProjectLayout) -> None:
+    bindings = [d for d in documents(project) if d["kind"].endswith("RoleBinding")]
+    assert len(bindings) == 3
+    for binding in bindings:
+        assert [s["name"] for s in binding["subjects"]] == [binding["roleRef"]["name"]]
+
+
+@pytest.mark.cluster
+def test_kustomize_builds_them(kubectl: Callable[..., Any], project: ProjectLayout) -> None:
+    built = kubectl("kustomize", str(project.manifests), check=True).stdout
+    kinds = sorted(d["kind"] for d in yaml.safe_load_all(built))
+    assert kinds == sorted(d["kind"] for d in documents(project) if d["kind"] not in SAMPLES)
+
+
+SAMPLES = {kind.KIND.kind for kind in KINDS}
+
+
+@pytest.mark.cluster
+def test_the_samples_are_accepted(
+    kubectl: Callable[..., Any], project: ProjectLayout, namespace: str
+) -> None:
+    folder = str(project.manifests / "samples")
+    said = kubectl("apply", "-n", namespace, "-k", folder, "--dry-run=server", check=True).stdout
+    for name in ("instanceclass", "instance", "updatepolicy", "rollout"):
+        assert f"{name}.hydracore.io/" in said
