@@ -1,0 +1,45 @@
+"""The control plane's side of talking to agents. See :class:`AgentClient`."""
+
+from hydracore_agentclient.client import AgentClient
+from hydracore_agentclient.endpoint import AgentEndpoint
+from hydracore_agentclient.errors import (
+    AgentError,
+    InvalidAnswer,
+    KeyFileError,
+    Refused,
+    Timeout,
+    UnknownTask,
+    Unreachable,
+    WrongIdentity,
+)
+from hydracore_agentclient.keys import ControlPlaneKey, bootstrap_token, key_id
+from hydracore_agentclient.models import (
+    FINAL_TASK_STATES,
+    AgentStatus,
+    DeepHealth,
+    Order,
+    Subsystem,
+    TaskReport,
+)
+
+__all__ = [
+    "FINAL_TASK_STATES",
+    "AgentClient",
+    "AgentEndpoint",
+    "AgentError",
+    "AgentStatus",
+    "ControlPlaneKey",
+    "DeepHealth",
+    "InvalidAnswer",
+    "KeyFileError",
+    "Order",
+    "Refused",
+    "Subsystem",
+    "TaskReport",
+    "Timeout",
+    "UnknownTask",
+    "Unreachable",
+    "WrongIdentity",
+    "bootstrap_token",
+    "key_id",
+]

@@ -116,7 +116,10 @@ class RolloutTarget(Resource):
 
     kind: str = "RolloutTarget"
     spec: RolloutTargetSpec
-    status: RolloutTargetStatus = Field(default_factory=RolloutTargetStatus)
+    # Defaulted by the API server on every read: a new target shows as queued without a write.
+    status: RolloutTargetStatus = Field(
+        default_factory=RolloutTargetStatus, json_schema_extra={"default": {"state": "queued"}}
+    )
 
 
 def target_name(rollout_name: str, order: int) -> str:

@@ -1,0 +1,37 @@
+"""Facts that pile up, in SQL: provision logs, credentials' hashes, health, keys, archives.
+
+SQLite (WAL) is the embedded default, PostgreSQL serves in production; the URL alone decides.
+Operator, API and CLI use :class:`History`; nothing else here is meant for them but the records.
+"""
+
+from hydracore_history.errors import HistoryError, HistoryUnavailable, SchemaOutdated
+from hydracore_history.facade import History
+from hydracore_history.records import (
+    ApiKey,
+    ArchivedRollout,
+    ArchivedTarget,
+    Credential,
+    HealthRow,
+    IdempotencyRecord,
+    ProvisionLogEntry,
+    StageReport,
+    StageResult,
+    Tombstone,
+)
+
+__all__ = [
+    "ApiKey",
+    "ArchivedRollout",
+    "ArchivedTarget",
+    "Credential",
+    "HealthRow",
+    "History",
+    "HistoryError",
+    "HistoryUnavailable",
+    "IdempotencyRecord",
+    "ProvisionLogEntry",
+    "SchemaOutdated",
+    "StageReport",
+    "StageResult",
+    "Tombstone",
+]

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from hydracore_crds import Bundle, Instance, Rollout, RolloutTarget, UpdatePolicy
 from hydracore_crds.rollout import PinnedArtifact, RolloutStatus, Skipped
 from hydracore_crds.rollout_target import ResultStatus, TargetState
+
+UNCERTAIN_TRACKED_FOR = timedelta(hours=1)
+"""How long after its deadline evidence is still sought for an uncertain target."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,9 @@ class TenantView:
         targets: All RolloutTargets of the namespace.
         instances: All Instances of the namespace.
         bundles: Bundles by name.
-        slots: The ledger as it was last acknowledged by the API server.
+        slots: The ledger as it was last acknowledged by the API server. Every entry counts as
+            taken, also one that this plan releases; whoever frees and claims in one write leaves
+            out the entries that this write frees.
     """
 
     namespace: str
@@ -77,14 +82,22 @@ class TargetDraft:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Put the operator's finalizer on a Rollout, before anything else is done for it."""
+    """Put the operator's finalizer on a Rollout, before anything else is done for it.
+
+    Finished rollouts and terminating namespaces get none.
+    """
 
     rollout_name: str
 
 
 @dataclass(frozen=True, slots=True)
 class Admit:
-    """Pin the artifact and who is skipped, then create the targets that are missing."""
+    """Pin the artifact and who is skipped, then create the targets that are missing.
+
+    Emitted until ``status.targetsCreated``. A repetition leaves out targets that are there and
+    gives the others the same names, as long as the instances are the same. With no targets at all
+    it is still to be carried out: then the rollout has nothing to do and succeeds.
+    """
 
     rollout_name: str
     artifact: PinnedArtifact
@@ -110,6 +123,7 @@ class Settle:
 
     Used for queued → cancelled, in_progress → uncertain (past its deadline), in_progress →
     cancelled (its instance is deleted). A slot, if any, is freed after the write.
+    ``message`` becomes the target's ``errorMessage``.
     """
 
     rollout_name: str
@@ -132,7 +146,12 @@ class Requeue:
 
 @dataclass(frozen=True, slots=True)
 class RefuseRetry:
-    """A retry must not happen; say why in the target's condition, its state stays."""
+    """A retry must not happen; say why in the target's condition, its state stays.
+
+    The condition ``Succeeded`` gets the reason ``RetryRefused`` and the target's generation as
+    ``observedGeneration``: by these the plan knows that it was said. A refusal is final for this
+    attempt; a person may raise ``spec.attempt`` once more.
+    """
 
     rollout_name: str
     target_name: str
@@ -142,7 +161,11 @@ class RefuseRetry:
 
 @dataclass(frozen=True, slots=True)
 class Abort:
-    """Tell the agent to abort the order (force cancel); the state is what it then reports."""
+    """Tell the agent to abort the order (force cancel); the state is what it then reports.
+
+    Emitted until the target's condition ``Succeeded`` has the reason ``Cancelling``, which is
+    written once the agent has acknowledged the abort. Repeating it is harmless.
+    """
 
     rollout_name: str
     target_name: str
@@ -151,7 +174,10 @@ class Abort:
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """A target in progress (or uncertain, not yet given up): ask its agent until it is settled."""
+    """A target in progress (or uncertain, not yet given up): ask its agent until it is settled.
+
+    Uncertain targets are tracked until :data:`UNCERTAIN_TRACKED_FOR` after their deadline.
+    """
 
     rollout_name: str
     target_name: str
@@ -169,9 +195,12 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Resolve:
-    """A slot has no target: ask the agent what became of the task, then free the slot.
+    """A slot has no target in progress: ask the agent what became of the task, then free the slot.
 
-    Without an answer the slot stays until its deadline has passed.
+    So it is when the target object is gone, and when an operator died between its write of the
+    ledger and its write of ``in_progress`` (no order went out then: ``in_progress`` comes first).
+    Tasks that this very process is just starting are to be left alone. Without an answer the slot
+    stays until its deadline has passed; then the plan releases it.
     """
 
     slot: Slot
@@ -181,7 +210,8 @@ class Resolve:
 class Report:
     """Write the rollout's status where it differs from what is stored.
 
-    Counts alone are written at most twice a second; a change of state at once.
+    Counts alone are written at most twice a second; a change of state at once
+    (:func:`hydracore_core.rollouts.status.is_urgent` tells them apart).
     """
 
     rollout_name: str
@@ -229,13 +259,15 @@ class Plan:
     """The answer.
 
     Attributes:
-        intents: What to do, in order.
+        intents: What to do, in order: what stops or settles comes before what is reported, and
+            that before what starts, so that a halt is stored before it could be forgotten.
         notes: Why, for people.
         wake_at: When time alone changes the answer (a window's edge, a deadline), if ever.
         window_open: Whether the tenant's window is open now.
         next_opens_at: When it opens next; None while it is open.
         limit: How many targets may be in flight.
-        in_flight: How many hold a slot now.
+        in_flight: How many slots are taken now: every ledger entry, and every target in progress
+            that has none.
     """
 
     intents: tuple[Intent, ...] = ()

@@ -1,0 +1,304 @@
+"""Requests to agents: signed, bounded in time and size, the answer's origin proved."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any, Literal, TypeVar
+from uuid import uuid4
+
+import aiohttp
+import orjson
+from hydracore_crds.base import Wire
+from pydantic import ValidationError
+
+from hydracore_agentclient.endpoint import AgentEndpoint
+from hydracore_agentclient.errors import (
+    InvalidAnswer,
+    Refused,
+    Timeout,
+    UnknownTask,
+    Unreachable,
+    WrongIdentity,
+)
+from hydracore_agentclient.keys import ControlPlaneKey
+from hydracore_agentclient.models import AgentStatus, DeepHealth, Order, Refusal, TaskReport
+from hydracore_agentclient.proof import PROOF_HEADER, verify_proof
+
+Subject = Literal["operator", "api"]
+M = TypeVar("M", bound=Wire)
+
+ISSUER = "hydracore"
+REQUEST_TYP = "hc-control+jwt"
+ORDER_TYP = "hc-order+jwt"
+TOKEN_SECONDS = 60
+CONNECT_SECONDS = 2.0
+TOTAL_SECONDS = 5.0
+CHAT_TOTAL_SECONDS = 300.0
+CHAT_SILENCE_SECONDS = 60.0
+MAX_ANSWER_BYTES = 1024 * 1024
+MAX_CHAT_BYTES = 8 * 1024 * 1024
+_OK = (200, 202)
+_UNAUTHORIZED = 401
+
+
+class AgentClient:
+    """Talks to any number of agents over one bounded pool of connections.
+
+    Every method raises :class:`~hydracore_agentclient.errors.AgentError` within its deadline: two
+    seconds to connect, five for the whole answer. Nothing that acts is sent twice; after it every
+    error but a proved :class:`Refused` leaves open whether the agent acted.
+    """
+
+    def __init__(
+        self,
+        key: ControlPlaneKey,
+        *,
+        subject: Subject,
+        now: Callable[[], datetime],
+        connections: int = 256,
+        connect_seconds: float = CONNECT_SECONDS,
+        total_seconds: float = TOTAL_SECONDS,
+    ) -> None:
+        self._key = key
+        self._subject = subject
+        self._now = now
+        self._connections = connections
+        self._deadlines = aiohttp.ClientTimeout(
+            total=total_seconds, connect=total_seconds, sock_connect=connect_seconds
+        )
+        self._chat_deadlines = aiohttp.ClientTimeout(
+            total=CHAT_TOTAL_SECONDS,
+            sock_connect=connect_seconds,
+            sock_read=CHAT_SILENCE_SECONDS,
+        )
+        self._opened: aiohttp.ClientSession | None = None
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._opened is not None:
+            await self._opened.close()
+            self._opened = None
+
+    async def status(self, ep: AgentEndpoint) -> AgentStatus:
+        """Ask what the agent runs and how it is.
+
+        Raises:
+            WrongIdentity: Also where the body names another instance.
+        """
+        status = await self._ask(ep, "GET", "/api/status", AgentStatus)
+        if status.instance_id != ep.instance_id:
+            raise WrongIdentity(
+                f"the answer is of instance {status.instance_id!r}, asked was {ep.instance_id!r}"
+            )
+        return status
+
+    async def deep_health(self, ep: AgentEndpoint) -> DeepHealth:
+        """Have the agent examine itself."""
+        return await self._ask(ep, "GET", "/api/health/deep", DeepHealth)
+
+    async def send_order(self, ep: AgentEndpoint, order: Order) -> TaskReport:
+        """Send a signed order; sent again, it is answered with where it stands.
+
+        Raises:
+            Refused: ``stale_epoch``, ``busy``, ``expired`` or ``invalid_order``.
+            Timeout: The agent may have accepted it: ask with :meth:`task`.
+        """
+        claims = {
+            "iss": ISSUER,
+            "aud": ep.instance_id,
+            "jti": order.task_id,
+            "iat": int(self._now().timestamp()),
+            "exp": int(order.not_after.timestamp()),
+            "kind": "install",
+            **order.model_dump(by_alias=True, exclude={"task_id", "not_after"}),
+        }
+        body = {"order": self._key.sign(claims, ORDER_TYP)}
+        report = await self._ask(ep, "POST", "/api/orders", TaskReport, body)
+        return _same_task(report, order.task_id)
+
+    async def task(self, ep: AgentEndpoint, task_id: str) -> TaskReport:
+        """Ask what became of a task.
+
+        Raises:
+            UnknownTask: The agent never saw it.
+        """
+        report = await self._ask(ep, "GET", f"/api/orders/{_segment(task_id)}", TaskReport)
+        return _same_task(report, task_id)
+
+    async def abort(self, ep: AgentEndpoint, task_id: str, epoch: int) -> TaskReport:
+        """Tell the agent to give a task up; the report says what really became of it."""
+        path = f"/api/orders/{_segment(task_id)}/abort"
+        report = await self._ask(ep, "POST", path, TaskReport, {"epoch": epoch})
+        return _same_task(report, task_id)
+
+    async def power_cycle(self, ep: AgentEndpoint) -> None:
+        """Have the agent's process exit and come back."""
+        await self._ask(ep, "POST", "/api/actions/power-cycle", Wire, {})
+
+    @asynccontextmanager
+    async def chat(
+        self, ep: AgentEndpoint, message: str, conversation_id: str | None = None
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Send a chat message and yield the answer's raw server-sent events as they come.
+
+        The stream carries no proof, since its bytes are not known beforehand. It ends with
+        :class:`Timeout` after a minute of silence or five minutes in all, and with
+        :class:`InvalidAnswer` beyond 8 MiB.
+        """
+        body: dict[str, Any] = {"message": message}
+        if conversation_id is not None:
+            body["conversationId"] = conversation_id
+        async with self._send(
+            ep, "POST", "/api/chat", str(uuid4()), body, self._chat_deadlines
+        ) as response:
+            if response.status not in _OK:
+                raise _refusal(response.status, await _bounded(response))
+            if response.content_type != "text/event-stream":
+                raise InvalidAnswer("the agent answered the chat with something else than events")
+            yield _events(response)
+
+    # ---- inside ----------------------------------------------------------------------------
+    async def _ask(
+        self,
+        ep: AgentEndpoint,
+        method: str,
+        path: str,
+        model: type[M],
+        body: dict[str, Any] | None = None,
+    ) -> M:
+        nonce = str(uuid4())
+        async with self._send(ep, method, path, nonce, body, self._deadlines) as response:
+            status, data = response.status, await _bounded(response)
+            proof = response.headers.get(PROOF_HEADER)
+        if status == _UNAUTHORIZED and proof is None:
+            # Not believed as the agent's own word: whoever listens there could say it.
+            raise WrongIdentity("whoever answers does not accept the control plane's token (401)")
+        if 300 <= status < 400:  # noqa: PLR2004
+            raise InvalidAnswer(f"the agent answered with a redirect ({status})")
+        if ep.public_key is not None:
+            verify_proof(
+                proof,
+                instance_id=ep.instance_id,
+                public_key=ep.public_key,
+                nonce=nonce,
+                body=data,
+            )
+        if status not in _OK:
+            raise _refusal(status, data)
+        return _read(model, data)
+
+    @asynccontextmanager
+    async def _send(
+        self,
+        ep: AgentEndpoint,
+        method: str,
+        path: str,
+        nonce: str,
+        body: dict[str, Any] | None,
+        deadlines: aiohttp.ClientTimeout,
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        url = ep.base() + path
+        headers = {
+            "Authorization": f"Bearer {self._token(ep.instance_id, nonce)}",
+            "Accept-Encoding": "identity",
+        }
+        data = None
+        if body is not None:
+            data = orjson.dumps(body)
+            headers["Content-Type"] = "application/json"
+        try:
+            async with self._session().request(
+                method,
+                url,
+                data=data,
+                headers=headers,
+                timeout=deadlines,
+                allow_redirects=False,
+            ) as response:
+                yield response
+        except aiohttp.ConnectionTimeoutError as fault:
+            raise Unreachable(f"{ep.url}: no connection in time") from fault
+        except TimeoutError as fault:
+            raise Timeout(f"{ep.url}: no complete answer in time") from fault
+        except (aiohttp.ClientConnectorError, aiohttp.ClientOSError) as fault:
+            raise Unreachable(f"{ep.url}: {fault.strerror or 'no connection'}") from fault
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError) as fault:
+            raise Unreachable(f"{ep.url}: the connection broke before the answer's end") from fault
+        except aiohttp.ClientError as fault:
+            raise InvalidAnswer(f"{ep.url}: no HTTP answer ({type(fault).__name__})") from fault
+
+    def _token(self, audience: str, nonce: str) -> str:
+        issued = int(self._now().timestamp())
+        claims = {
+            "iss": ISSUER,
+            "aud": audience,
+            "sub": self._subject,
+            "iat": issued,
+            "exp": issued + TOKEN_SECONDS,
+            "jti": nonce,
+        }
+        return self._key.sign(claims, REQUEST_TYP)
+
+    def _session(self) -> aiohttp.ClientSession:
+        if self._opened is None:
+            self._opened = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    limit=self._connections, limit_per_host=8, use_dns_cache=False
+                ),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+                trust_env=False,
+                headers={"User-Agent": "hydracore"},
+            )
+        return self._opened
+
+
+async def _bounded(response: aiohttp.ClientResponse) -> bytes:
+    data = bytearray()
+    async for chunk in response.content.iter_any():
+        data += chunk
+        if len(data) > MAX_ANSWER_BYTES:
+            response.close()
+            raise InvalidAnswer(f"the answer is larger than {MAX_ANSWER_BYTES} bytes")
+    return bytes(data)
+
+
+async def _events(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    total = 0
+    async for chunk in response.content.iter_any():
+        total += len(chunk)
+        if total > MAX_CHAT_BYTES:
+            response.close()
+            raise InvalidAnswer(f"the chat's answer is larger than {MAX_CHAT_BYTES} bytes")
+        yield chunk
+
+
+def _read(model: type[M], data: bytes) -> M:
+    try:
+        return model.model_validate(orjson.loads(data))
+    except ValidationError as fault:
+        first = fault.errors(include_url=False, include_input=False)[0]
+        field = ".".join(str(part) for part in first["loc"])[:100]
+        raise InvalidAnswer(f"the answer does not fit: {field}: {first['msg'][:200]}") from fault
+    except orjson.JSONDecodeError as fault:
+        raise InvalidAnswer("the answer is no JSON") from fault
+
+
+def _refusal(status: int, data: bytes) -> Refused:
+    refusal = _read(Refusal, data)
+    kind = UnknownTask if refusal.code == "unknown_task" else Refused
+    return kind(refusal.code, refusal.message or refusal.code, status=status)
+
+
+def _same_task(report: TaskReport, task_id: str) -> TaskReport:
+    if report.task_id != task_id:
+        raise InvalidAnswer(f"the answer is of task {report.task_id}, asked was {task_id}")
+    return report
+
+
+def _segment(task_id: str) -> str:
+    if not task_id.replace("-", "").isalnum():
+        raise ValueError(f"{task_id!r} is no task id")
+    return task_id

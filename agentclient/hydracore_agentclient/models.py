@@ -1,0 +1,129 @@
+"""What agents answer and what they are told. Bounded, since a stranger may answer."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from hydracore_crds.base import Message, Sha256, ShortText, Uuid, Wire
+from pydantic import AwareDatetime, Field, StringConstraints
+
+AgentHealth = Literal["healthy", "degraded", "unhealthy"]
+TaskState = Literal[
+    "accepted",
+    "downloading",
+    "verifying",
+    "unpacking",
+    "switching",
+    "trial",
+    "activated",
+    "rolled_back",
+    "rejected",
+    "aborted",
+    "expired",
+]
+FINAL_TASK_STATES: frozenset[str] = frozenset(
+    {"activated", "rolled_back", "rejected", "aborted", "expired"}
+)
+Count = Annotated[int, Field(ge=0, le=2**53)]
+
+
+class TaskReport(Wire):
+    """Where an order stands at its agent.
+
+    Attributes:
+        final: The state will not change any more.
+        message: The cause, for people.
+        running_hash: Digest of the runtime that runs now.
+    """
+
+    task_id: Uuid
+    state: TaskState
+    final: bool
+    sha256: Sha256 | None = None
+    version: ShortText | None = None
+    message: Message | None = None
+    started_at: AwareDatetime | None = None
+    finished_at: AwareDatetime | None = None
+    bytes_done: Count | None = None
+    bytes_total: Count | None = None
+    running_hash: Sha256 | None = None
+
+
+class InstalledComponent(Wire):
+    """One component that the agent runs."""
+
+    component: ShortText
+    slug: ShortText
+    version: ShortText
+    sha256: Sha256 | None = None
+
+
+class AgentStatus(Wire):
+    """Answer of ``GET /api/status``."""
+
+    instance_id: ShortText
+    slug: ShortText | None = None
+    version: ShortText | None = None
+    bundle_hash: Sha256 | None = None
+    healthy: bool
+    health_status: AgentHealth
+    started_at: AwareDatetime | None = None
+    uptime_seconds: float = Field(default=0, ge=0)
+    pid: Count | None = None
+    on_trial: bool = False
+    epoch: Count = 0
+    capabilities: dict[ShortText, bool] = Field(default_factory=dict, max_length=256)
+    active_connections: Count = 0
+    skills_loaded: list[ShortText] = Field(default_factory=list, max_length=1024)
+    node_version: ShortText | None = None
+    components: list[InstalledComponent] = Field(default_factory=list, max_length=256)
+    previous_bundle_hash: Sha256 | None = None
+    task: TaskReport | None = None
+
+
+class Subsystem(Wire):
+    """One part of the agent, as it examined itself."""
+
+    status: AgentHealth
+    message: Message | None = None
+    latency_ms: float | None = Field(default=None, ge=0)
+
+
+class DeepHealth(Wire):
+    """Answer of ``GET /api/health/deep``."""
+
+    status: AgentHealth
+    checked_at: AwareDatetime
+    uptime_seconds: float = Field(ge=0)
+    subsystems: dict[ShortText, Subsystem] = Field(default_factory=dict, max_length=64)
+
+
+class Refusal(Wire):
+    """Body of every error."""
+
+    code: Annotated[str, StringConstraints(min_length=1, max_length=63)]
+    message: Message = ""
+
+
+class Order(Wire):
+    """What one agent is told to install.
+
+    Attributes:
+        task_id: One for each attempt; the agent carries out each at most once.
+        epoch: The leader's; agents refuse lower ones than they have seen.
+        not_after: From then on the agent neither starts nor switches.
+        url: Where the agent pulls the bytes.
+        force: Install although the digest runs already.
+    """
+
+    task_id: Uuid
+    epoch: int = Field(ge=0)
+    not_after: AwareDatetime
+    slug: ShortText
+    version: ShortText
+    sha256: Sha256
+    size_bytes: int = Field(ge=1)
+    key_id: ShortText
+    signature: ShortText
+    url: Annotated[str, StringConstraints(min_length=1, max_length=2048)]
+    force: bool = False

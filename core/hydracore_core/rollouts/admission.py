@@ -1,0 +1,48 @@
+"""Admission: fix what a rollout delivers and to whom, once its bundle may be delivered."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from hydracore_crds.conditions import QUEUED
+
+from hydracore_core.rollouts.artifacts import bundle_gate, pin
+from hydracore_core.rollouts.finalizers import held
+from hydracore_core.rollouts.model import Admit
+from hydracore_core.rollouts.scope import Gate, RolloutScope, TenantScope
+from hydracore_core.rollouts.selection import select
+
+
+def admit(
+    scope: TenantScope, rollout: RolloutScope, touched: Mapping[str, Collection[str]]
+) -> None:
+    """Emit an Admit for a rollout whose set of targets is not complete; or say what it waits for.
+
+    The pinned artifact and the targets of an admission that was interrupted stay as they are.
+
+    Args:
+        scope: The tenant.
+        rollout: The rollout.
+        touched: By slug, the names of instances that newer rollouts have touched.
+    """
+    if rollout.admitted or rollout.stored_final or rollout.cancel is not None:
+        return
+    if not held(rollout) or scope.view.terminating:
+        return
+    spec, pinned = rollout.rollout.spec, rollout.rollout.status.artifact
+    bundle = scope.view.bundles.get(spec.bundle_name)
+    rollout.gate = bundle_gate(spec.bundle_name, bundle, pinned)
+    if rollout.gate is not None or bundle is None:
+        return
+    artifact = pinned or pin(bundle)
+    selection = select(
+        spec,
+        artifact,
+        scope.view.instances,
+        scope.view.policy,
+        rollout_name=rollout.name,
+        newer=touched.get(artifact.slug, ()),
+        existing=rollout.all_targets(),
+    )
+    scope.out.admit.append(Admit(rollout.name, artifact, selection.drafts, selection.skipped))
+    rollout.gate = Gate(QUEUED, "its targets are being created")

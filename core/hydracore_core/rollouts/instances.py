@@ -1,0 +1,71 @@
+"""What the plan asks about an instance: is it still the one, may it be updated now."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from hydracore_crds import Instance, Rollout, RolloutTarget, UpdatePolicy
+from hydracore_crds.conditions import SKIP_NOT_RUNNING, SKIP_POLICY_DISABLED
+from hydracore_crds.names import PAUSED_ANNOTATION
+
+from hydracore_core.policies import effective_mode
+from hydracore_core.rollouts.scope import TenantScope
+
+Verdict = tuple[Literal["drop", "wait"], str, str]
+"""Drop the target or let it wait; the reason of its condition; why, for people."""
+
+
+def instance_id(instance: Instance) -> str:
+    """Return the instance's REST id: ``spec.id``, or its uid until the operator has set it."""
+    return instance.spec.id or instance.metadata.uid
+
+
+def updates_disabled(instance: Instance, policy: UpdatePolicy | None) -> bool:
+    """Whether the effective policy forbids runtime updates."""
+    return effective_mode("runtime", instance.spec.update_policy, policy).mode == "disabled"
+
+
+def gone(scope: TenantScope, target: RolloutTarget) -> str | None:
+    """Say why a target's instance is no longer the one it was made for; None if it still is.
+
+    An instance that is being deleted counts as gone: its push is to stop. So does a namesake,
+    known by its id, or by its uid where the ledger remembers the old one.
+    """
+    name = target.spec.instance_name
+    instance = scope.instances.get(name)
+    if instance is None:
+        return f"instance {name} was deleted"
+    if instance.deleting:
+        return f"instance {name} is being deleted"
+    slot = scope.slots.get(target.status.task_id or "")
+    if instance_id(instance) != target.spec.instance_id or (
+        slot is not None
+        and slot.target_name == target.metadata.name
+        and slot.instance_uid != instance.metadata.uid
+    ):
+        return f"instance {name} was deleted; another one has its name now"
+    return None
+
+
+def obstacle(instance: Instance, rollout: Rollout, policy: UpdatePolicy | None) -> Verdict | None:
+    """Say what keeps an instance from being updated now; None if nothing does.
+
+    An instance that needs a person (failed, error) or whose owner has switched updates off since
+    drops out, so that the rollout can end. One that may come back by itself (provisioning, agent
+    unreachable, reconciling paused) waits, and others go first. A target whose instance already
+    reports the digest is started all the same: only the agent's own answer makes it succeed.
+    """
+    name = instance.metadata.name
+    state = instance.status.state
+    if state in {"failed", "error"}:
+        text = f"instance {name} is in state {state}: repair it, then redeploy to it"
+        return ("drop", SKIP_NOT_RUNNING, text)
+    if not rollout.spec.force and updates_disabled(instance, policy):
+        return ("drop", SKIP_POLICY_DISABLED, f"runtime updates are disabled for instance {name}")
+    if state != "running":
+        return ("wait", SKIP_NOT_RUNNING, f"{name} is {state or 'not provisioned yet'}")
+    if instance.status.health_status == "unreachable":
+        return ("wait", "AgentUnreachable", f"{name} is unreachable")
+    if instance.metadata.annotations.get(PAUSED_ANNOTATION) == "true":
+        return ("wait", "Paused", f"{name} is paused (annotation {PAUSED_ANNOTATION})")
+    return None

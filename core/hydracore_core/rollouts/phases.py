@@ -1,0 +1,148 @@
+"""The phase a rollout is in: its state, the reason of its conditions, and one line for people.
+
+State strings are derived here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from hydracore_crds.base import ConditionStatus, find
+from hydracore_crds.conditions import (
+    CANCELLED,
+    CANCELLING,
+    COMPLETED,
+    NOTHING_TO_DO,
+    QUEUED,
+    RUNNING,
+    SUCCEEDED,
+    TARGETS_FAILED,
+    WAITING_FOR_WINDOW,
+)
+from hydracore_crds.rollout import FINAL_STATES, RolloutState
+
+from hydracore_core.rollouts.scope import RolloutScope
+from hydracore_core.rollouts.texts import count
+from hydracore_core.rollouts.wishes import cancelled_by, paused_by
+
+_PATIENT = {QUEUED, CANCELLING, WAITING_FOR_WINDOW}
+"""Gates that open by themselves; with any other the rollout does not progress."""
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """Where a rollout is.
+
+    Attributes:
+        state: Its state on the wire.
+        reason: Reason of the conditions Progressing and Succeeded.
+        message: Why, for people.
+        progressing: Status of Progressing; stays True at the end (only the reason changes).
+    """
+
+    state: RolloutState
+    reason: str
+    message: str
+    progressing: ConditionStatus = "True"
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing more happens but for a retry or late evidence."""
+        return self.state in FINAL_STATES
+
+    @property
+    def succeeded(self) -> ConditionStatus:
+        """Status of Succeeded: Unknown until it is finished."""
+        if not self.final:
+            return "Unknown"
+        return "True" if self.state == "succeeded" else "False"
+
+
+def phase_of(rollout: RolloutScope) -> Phase:
+    """Derive a rollout's phase from its targets as they are stored and from its gates."""
+    if not rollout.unfinished and (rollout.admitted or rollout.cancel is not None):
+        return _ended(rollout)
+    return _under_way(rollout)
+
+
+def _ended(rollout: RolloutScope) -> Phase:
+    bad = len(rollout.failed) + len(rollout.uncertain)
+    good = len(rollout.succeeded)
+    if rollout.rollout.status.state == "cancelled" or _cancelled(rollout, bad):
+        by = cancelled_by(rollout.rollout) if rollout.cancel is not None else "a person"
+        how = _tally(rollout) if rollout.total else "before it had any target"
+        return Phase("cancelled", CANCELLED, f"cancelled by {by}: {how}")
+    if bad:
+        return Phase("failed", TARGETS_FAILED, _tally(rollout))
+    if good:
+        return Phase("succeeded", COMPLETED, _tally(rollout))
+    if rollout.cancelled:
+        return Phase("cancelled", CANCELLED, f"no target was executed: {_why_cancelled(rollout)}")
+    skipped = rollout.rollout.status.skipped
+    left = f"; {count(skipped.count, 'instance')} skipped" if skipped and skipped.count else ""
+    return Phase("succeeded", NOTHING_TO_DO, f"no instance needs this bundle{left}")
+
+
+def _cancelled(rollout: RolloutScope, bad: int) -> bool:
+    """Whether a cancel ended it. One that came when all had succeeded stopped nothing."""
+    if rollout.cancel is None or rollout.stored_final:
+        return False
+    return bool(rollout.cancelled or bad or not rollout.succeeded)
+
+
+def _under_way(rollout: RolloutScope) -> Phase:
+    gate, progress = rollout.gate, _progress(rollout)
+    reason, why = RUNNING, ""
+    if gate is not None and (gate.reason not in _PATIENT or gate.reason == CANCELLING):
+        reason, why = gate.reason, gate.message
+    elif rollout.in_progress or rollout.starting:
+        pass
+    elif gate is not None:
+        reason, why = gate.reason, gate.message
+    elif rollout.wait is not None:
+        reason, why = rollout.wait.reason, rollout.wait.message
+    else:
+        reason = QUEUED
+    message = why if not progress else f"{progress}; {why}" if why else progress
+    blocked = gate is not None and gate.reason not in _PATIENT
+    return Phase(_state(rollout), reason, message, "False" if blocked else "True")
+
+
+def _state(rollout: RolloutScope) -> RolloutState:
+    """Return the state of an unfinished rollout."""
+    if rollout.cancel is None:
+        if rollout.halt_reason is not None or paused_by(rollout.rollout) is not None:
+            return "paused"
+        if not rollout.in_progress and not rollout.executed:
+            return "queued"
+    return "in_progress"
+
+
+def _progress(rollout: RolloutScope) -> str:
+    if not rollout.total:
+        return ""
+    flying, waiting = len(rollout.in_progress), len(rollout.queued)
+    return f"{_tally(rollout)}, {flying} in flight, {waiting} queued"
+
+
+def _tally(rollout: RolloutScope) -> str:
+    """Write what became of the targets: ``4 of 6 succeeded, 1 failed``."""
+    total = rollout.total
+    text = f"{len(rollout.succeeded)} of {count(total, 'target')} succeeded"
+    for group, word in (
+        (rollout.failed, "failed"),
+        (rollout.uncertain, "uncertain"),
+        (rollout.cancelled, "cancelled"),
+    ):
+        if group:
+            text += f", {len(group)} {word}"
+    return text
+
+
+def _why_cancelled(rollout: RolloutScope) -> str:
+    reasons: Counter[str] = Counter()
+    for target in rollout.cancelled:
+        condition = find(target.status.conditions, SUCCEEDED)
+        reasons[condition.reason if condition is not None else CANCELLED] += 1
+    return ", ".join(f"{number} {reason}" for reason, number in sorted(reasons.items()))

@@ -1,0 +1,96 @@
+"""Targets that wait: which of them are dropped before anything is started.
+
+Rollouts are gone through from the newest to the oldest, so that each knows which instances the
+newer ones of its slug have touched. A target that a newer rollout has cancelled touches nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from hydracore_crds import RolloutTarget
+from hydracore_crds.conditions import CANCELLED, INSTANCE_DELETED, SUPERSEDED
+
+from hydracore_core.rollouts.admission import admit
+from hydracore_core.rollouts.instances import gone
+from hydracore_core.rollouts.model import Settle
+from hydracore_core.rollouts.retries import decide_retries, wanted
+from hydracore_core.rollouts.scope import RolloutScope, TenantScope
+from hydracore_core.rollouts.wishes import cancelled_by
+
+Touched = dict[str, set[str]]
+"""Names of instances that newer rollouts have touched, by slug."""
+
+
+def decide_queues(scope: TenantScope) -> None:
+    """Cancel queued targets, decide about retries, and admit new rollouts."""
+    touched: Touched = {}
+    first = _first_that_asks(scope)
+    for index in range(len(scope.rollouts) - 1, -1, -1):
+        rollout = scope.rollouts[index]
+        artifact = rollout.rollout.status.artifact
+        newer = touched.setdefault(artifact.slug, set()) if artifact is not None else set()
+        _drop(scope, rollout, newer)
+        decide_retries(scope, rollout, newer)
+        admit(scope, rollout, touched)
+        if index > first:
+            newer.update(_touched_by(rollout))
+    for target in scope.orphans:
+        if (target.status.state or "queued") == "queued" and not target.deleting:
+            text = f"rollout {target.spec.rollout_name} was deleted"
+            scope.out.settle.append(_cancel(target, CANCELLED, text))
+
+
+def _first_that_asks(scope: TenantScope) -> int:
+    """Return the index of the oldest rollout that minds newer ones; nothing below is touched."""
+    for index, rollout in enumerate(scope.rollouts):
+        fresh = not rollout.admitted and not rollout.stored_final
+        if rollout.queued or fresh or any(True for _ in wanted(rollout)):
+            return index
+    return len(scope.rollouts)
+
+
+def _drop(scope: TenantScope, rollout: RolloutScope, newer: Collection[str]) -> None:
+    """Cancel queued targets that are not to run any more; the others stay in ``waiting``."""
+    if not rollout.queued:
+        return
+    if rollout.cancel is not None:
+        text = f"cancelled by {cancelled_by(rollout.rollout)} before it started"
+        scope.out.settle.extend(_cancel(t, CANCELLED, text) for t in rollout.queued)
+        rollout.waiting = []
+        return
+    waiting, live = [], scope.live_ids
+    for target in rollout.queued:
+        spec = target.spec
+        if spec.instance_name in newer:
+            text = f"a newer rollout has instance {spec.instance_name}"
+            scope.out.settle.append(_cancel(target, SUPERSEDED, text))
+        elif live.get(spec.instance_name) == spec.instance_id:
+            waiting.append(target)
+        else:
+            text = gone(scope, target) or f"instance {spec.instance_name} was deleted"
+            scope.out.settle.append(_cancel(target, INSTANCE_DELETED, text))
+    rollout.waiting = waiting
+
+
+def _touched_by(rollout: RolloutScope) -> list[str]:
+    """Return the instances that a rollout has, had, or will have its hands on."""
+    groups = (
+        rollout.waiting,
+        rollout.in_progress,
+        rollout.succeeded,
+        rollout.failed,
+        rollout.uncertain,
+    )
+    return [target.spec.instance_name for group in groups for target in group]
+
+
+def _cancel(target: RolloutTarget, reason: str, text: str) -> Settle:
+    return Settle(
+        rollout_name=target.spec.rollout_name,
+        target_name=target.metadata.name,
+        attempt=target.spec.attempt,
+        state="cancelled",
+        reason=reason,
+        message=text,
+    )

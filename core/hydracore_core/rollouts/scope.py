@@ -1,0 +1,306 @@
+"""One tenant, indexed: everything the phases of the plan read, and where they put decisions.
+
+Built once for each plan by :func:`survey`, in one pass over the targets. Phases never change the
+models of the view; they move targets between the lists here and append to the outbox.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from hydracore_crds import Instance, Rollout, RolloutTarget
+from hydracore_crds.rollout import FINAL_STATES, CancelMode
+
+from hydracore_core.policies import parallel_limit
+from hydracore_core.rollouts.model import (
+    Abort,
+    Admit,
+    Hold,
+    Intent,
+    LetGo,
+    Note,
+    RefuseRetry,
+    Release,
+    Report,
+    Requeue,
+    Resolve,
+    Settle,
+    Slot,
+    Start,
+    TenantView,
+    Track,
+)
+from hydracore_core.rollouts.wishes import cancel_mode
+from hydracore_core.windows import WindowState, window_state
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Why a rollout starts nothing now: a condition reason and a sentence."""
+
+    reason: str
+    message: str
+
+
+@dataclass(slots=True)
+class Outbox:
+    """Decisions by kind, so that the plan can put them into the right order."""
+
+    hold: list[Hold] = field(default_factory=list)
+    settle: list[Settle] = field(default_factory=list)
+    retry: list[Requeue | RefuseRetry] = field(default_factory=list)
+    abort: list[Abort] = field(default_factory=list)
+    ledger: list[Release | Resolve] = field(default_factory=list)
+    report: list[Report] = field(default_factory=list)
+    start: list[Start] = field(default_factory=list)
+    track: list[Track] = field(default_factory=list)
+    admit: list[Admit] = field(default_factory=list)
+    let_go: list[LetGo] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
+
+    def intents(self) -> tuple[Intent, ...]:
+        """Return all intents: stop and settle, report, start, follow, then the long work."""
+        return (
+            *self.hold,
+            *sorted(self.settle, key=lambda s: (s.rollout_name, s.target_name)),
+            *self.retry,
+            *self.abort,
+            *self.ledger,
+            *self.report,
+            *self.start,
+            *self.track,
+            *self.admit,
+            *self.let_go,
+        )
+
+
+@dataclass(slots=True)
+class RolloutScope:
+    """One rollout with its targets as they are stored, and what this plan decided for it.
+
+    Attributes:
+        rollout: The rollout.
+        cancel: How it is cancelled, if it is.
+        queued: Targets by stored state; likewise the next five.
+        waiting: Queued targets that this plan did not cancel.
+        taken: Slots that its targets hold.
+        drained: Targets that time or deletion settles in this very plan: what they mean for the
+            threshold is only known in the next one, so nothing starts until then.
+        gate: Why it starts nothing.
+        wait: Why it started less than it has waiting, although no gate is closed.
+        starting: How many targets this plan starts.
+        halt_reason: Why it is halted; None if it is not.
+        halted_at: Since when.
+        resumed_at: The newest resume that was honoured.
+        accepted_until: Failures up to this time do not count towards the threshold.
+        reopened: It had finished, and a retry has put it back to work.
+    """
+
+    rollout: Rollout
+    cancel: CancelMode | None
+    queued: list[RolloutTarget] = field(default_factory=list)
+    in_progress: list[RolloutTarget] = field(default_factory=list)
+    succeeded: list[RolloutTarget] = field(default_factory=list)
+    failed: list[RolloutTarget] = field(default_factory=list)
+    uncertain: list[RolloutTarget] = field(default_factory=list)
+    cancelled: list[RolloutTarget] = field(default_factory=list)
+    waiting: list[RolloutTarget] = field(default_factory=list)
+    taken: int = 0
+    drained: int = 0
+    gate: Gate | None = None
+    wait: Gate | None = None
+    starting: int = 0
+    halt_reason: str | None = None
+    halted_at: datetime | None = None
+    resumed_at: datetime | None = None
+    accepted_until: datetime | None = None
+    reopened: bool = False
+
+    @property
+    def name(self) -> str:
+        """The rollout's name."""
+        return self.rollout.metadata.name
+
+    @property
+    def subject(self) -> str:
+        """How notes refer to it."""
+        return f"rollout/{self.rollout.metadata.name}"
+
+    @property
+    def total(self) -> int:
+        """How many targets it has."""
+        return self.executed + len(self.queued) + len(self.in_progress) + len(self.cancelled)
+
+    @property
+    def executed(self) -> int:
+        """How many targets ran to an end: succeeded, failed or uncertain."""
+        return len(self.succeeded) + len(self.failed) + len(self.uncertain)
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether a target is still to be run or runs."""
+        return bool(self.queued or self.in_progress)
+
+    @property
+    def stored_final(self) -> bool:
+        """Whether the stored state is final."""
+        return self.rollout.status.state in FINAL_STATES
+
+    @property
+    def admitted(self) -> bool:
+        """Whether the set of its targets is complete."""
+        return bool(self.rollout.status.targets_created)
+
+    def all_targets(self) -> list[RolloutTarget]:
+        """Return its targets, whatever their state."""
+        done = self.succeeded + self.failed + self.uncertain + self.cancelled
+        return self.queued + self.in_progress + done
+
+    def shelves(self) -> dict[str | None, list[RolloutTarget]]:
+        """Return the list for each stored state; a target without status is queued."""
+        return {
+            None: self.queued,
+            "queued": self.queued,
+            "in_progress": self.in_progress,
+            "succeeded": self.succeeded,
+            "failed": self.failed,
+            "uncertain": self.uncertain,
+            "cancelled": self.cancelled,
+        }
+
+
+@dataclass(slots=True)
+class TenantScope:
+    """The tenant.
+
+    Attributes:
+        view: What was read.
+        window: The tenant's window now.
+        limit: How many slots there are.
+        rollouts: All rollouts, oldest first.
+        instances: Instances by name.
+        live_ids: REST ids of those that are not being deleted, by name.
+        orphans: Targets whose rollout is gone (or is a namesake of theirs).
+        slots: Ledger entries by task id.
+        slot_targets: Targets that ledger entries name, by target name.
+        held: Names of instances that an order may be on its way to, or works on.
+        taken: How many slots are taken.
+        wakes: Times at which the answer changes by itself.
+        out: The decisions.
+    """
+
+    view: TenantView
+    window: WindowState
+    limit: int
+    rollouts: list[RolloutScope]
+    instances: dict[str, Instance]
+    live_ids: dict[str, str]
+    orphans: list[RolloutTarget] = field(default_factory=list)
+    slots: dict[str, Slot] = field(default_factory=dict)
+    slot_targets: dict[str, RolloutTarget] = field(default_factory=dict)
+    held: set[str] = field(default_factory=set)
+    taken: int = 0
+    wakes: list[datetime] = field(default_factory=list)
+    out: Outbox = field(default_factory=Outbox)
+
+    @property
+    def now(self) -> datetime:
+        """The time of this plan."""
+        return self.view.now
+
+    def note(self, subject: str, text: str) -> None:
+        """Explain a decision."""
+        self.out.notes.append(Note(subject, text))
+
+
+def age_key(rollout: Rollout) -> tuple[datetime, str]:
+    """Return the key by which rollouts are older or newer; names decide within one second."""
+    return (rollout.metadata.creation_timestamp or _LONG_AGO, rollout.metadata.name)
+
+
+def queue_key(target: RolloutTarget) -> tuple[int, str]:
+    """Return the key of a target's place in its rollout."""
+    return (target.spec.order, target.metadata.name)
+
+
+def survey(view: TenantView) -> TenantScope:
+    """Index a tenant.
+
+    Raises:
+        ValueError: ``view.now`` is naive.
+    """
+    policy = view.policy
+    scope = TenantScope(
+        view=view,
+        window=window_state(policy.spec.maintenance_window if policy else None, view.now),
+        limit=parallel_limit(policy),
+        rollouts=[RolloutScope(r, cancel_mode(r)) for r in sorted(view.rollouts, key=age_key)],
+        instances={i.metadata.name: i for i in view.instances},
+        live_ids=_live_ids(view.instances),
+        slots={slot.task_id: slot for slot in view.slots},
+    )
+    _file_targets(scope)
+    _count_slots(scope)
+    if scope.window.next_change is not None:
+        scope.wakes.append(scope.window.next_change)
+    return scope
+
+
+def _file_targets(scope: TenantScope) -> None:
+    """Put every target on its rollout's shelf. One tight loop: this is most of a plan's time."""
+    shelves = {r.name: (r.rollout.metadata.uid, r.shelves()) for r in scope.rollouts}
+    wanted = {slot.target_name for slot in scope.slots.values()}
+    nowhere: tuple[str, dict[str | None, list[RolloutTarget]]] = ("", {})
+    for target in scope.view.targets:
+        metadata = target.metadata
+        uid, shelf = shelves.get(target.spec.rollout_name, nowhere)
+        owners = metadata.owner_references
+        # Owned by another uid: left by a deleted rollout of the same name.
+        mine = not owners or owners[0].uid == uid or any(o.uid == uid for o in owners)
+        if shelf and mine:
+            shelf[target.status.state].append(target)
+        else:
+            scope.orphans.append(target)
+        if metadata.name in wanted:
+            scope.slot_targets[metadata.name] = target
+    scope.orphans.sort(key=queue_key)
+    for rollout in scope.rollouts:
+        rollout.in_progress.sort(key=queue_key)
+        rollout.waiting = rollout.queued
+
+
+def _live_ids(instances: Iterable[Instance]) -> dict[str, str]:
+    """Return the REST ids of instances that are not being deleted, by name."""
+    return {
+        instance.metadata.name: instance.spec.id or instance.metadata.uid
+        for instance in instances
+        if instance.metadata.deletion_timestamp is None
+    }
+
+
+def _count_slots(scope: TenantScope) -> None:
+    """Count what may be in flight: every entry, and every target in progress without one."""
+    by_name = {r.name: r for r in scope.rollouts}
+    for slot in scope.slots.values():
+        scope.taken += 1
+        scope.held.add(slot.instance_name)
+        if slot.rollout_name in by_name:
+            by_name[slot.rollout_name].taken += 1
+    for rollout in scope.rollouts:
+        for target in rollout.in_progress:
+            rollout.taken += _count_running(scope, target)
+    for target in scope.orphans:
+        if target.status.state == "in_progress":
+            _count_running(scope, target)
+
+
+def _count_running(scope: TenantScope, target: RolloutTarget) -> int:
+    scope.held.add(target.spec.instance_name)
+    if target.status.task_id in scope.slots:
+        return 0
+    scope.taken += 1
+    return 1

@@ -1,0 +1,180 @@
+"""Who belongs to a rollout, who is left out and why. The plan and REST's previews ask the same.
+
+An instance is matched by scope, selector or name; matched ones are left out where they run
+another runtime type, do not run, want no updates, have the digest already, have been touched by a
+newer rollout, or are known to be unreachable (the first that applies is the reason). A redeploy
+(``force``) minds neither the policy nor the digest.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from hydracore_crds import Bundle, Instance, RolloutTarget, UpdatePolicy
+from hydracore_crds.conditions import (
+    SKIP_NEWER_ROLLOUT,
+    SKIP_NOT_FOUND,
+    SKIP_NOT_RUNNING,
+    SKIP_OTHER_RUNTIME,
+    SKIP_POLICY_DISABLED,
+    SKIP_UNREACHABLE,
+    SKIP_UP_TO_DATE,
+)
+from hydracore_crds.rollout import (
+    MAX_EXAMPLES,
+    PinnedArtifact,
+    RolloutSpec,
+    Skipped,
+    SkippedExample,
+)
+from hydracore_crds.rollout_target import target_name
+
+from hydracore_core.rollouts.artifacts import pin
+from hydracore_core.rollouts.instances import instance_id, updates_disabled
+from hydracore_core.rollouts.model import TargetDraft
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Who gets a target, in order, and who does not.
+
+    Attributes:
+        drafts: Targets to be created.
+        skipped: Count, reasons and examples of those left out.
+        left_out: Every instance that is left out, with its reason, by name.
+    """
+
+    drafts: tuple[TargetDraft, ...]
+    skipped: Skipped
+    left_out: dict[str, str]
+
+
+def preview(
+    spec: RolloutSpec,
+    bundle: Bundle,
+    instances: Iterable[Instance],
+    policy: UpdatePolicy | None,
+    *,
+    rollout_name: str = "preview",
+) -> Selection:
+    """Return whom a rollout made now would reach. It would be the newest, so none is newer.
+
+    Args:
+        spec: The rollout that is thought of.
+        bundle: Its bundle; whether that may be started is not asked here.
+        instances: All instances of the tenant.
+        policy: The tenant's policy, if any.
+        rollout_name: From which the targets' names are made.
+    """
+    return select(spec, pin(bundle), instances, policy, rollout_name=rollout_name)
+
+
+def select(
+    spec: RolloutSpec,
+    artifact: PinnedArtifact,
+    instances: Iterable[Instance],
+    policy: UpdatePolicy | None,
+    *,
+    rollout_name: str,
+    newer: Collection[str] = (),
+    existing: Sequence[RolloutTarget] = (),
+) -> Selection:
+    """Return whom a rollout reaches.
+
+    Args:
+        spec: The rollout.
+        artifact: What it delivers.
+        instances: All instances of the tenant.
+        policy: The tenant's policy, if any.
+        rollout_name: From which the targets' names are made.
+        newer: Names of instances that a newer rollout of the same slug has touched.
+        existing: Targets that were created already; they keep their places and are no drafts.
+    """
+    chosen: dict[str, Instance] = {}
+    left_out: dict[str, str] = {}
+    have = {target.spec.instance_name for target in existing}
+    matched = sorted(_matched(spec, instances), key=lambda i: i.metadata.name)
+    for instance in matched:
+        name = instance.metadata.name
+        reason = None if name in have else _skip_reason(instance, spec, artifact, policy, newer)
+        if reason is None:
+            chosen[name] = instance
+        else:
+            left_out[name] = reason
+    found = {instance.metadata.name for instance in matched}
+    for name in sorted(set(spec.instance_names or ()) - found - have):
+        left_out[name] = SKIP_NOT_FOUND
+    return Selection(_drafts(rollout_name, chosen, existing), _skipped(left_out), left_out)
+
+
+def _matched(spec: RolloutSpec, instances: Iterable[Instance]) -> Iterable[Instance]:
+    if spec.instance_names is not None:
+        names = set(spec.instance_names)
+        return (i for i in instances if i.metadata.name in names)
+    wanted = spec.selector.match_labels.items() if spec.selector else ()
+    return (
+        i for i in instances if all(i.metadata.labels.get(key) == value for key, value in wanted)
+    )
+
+
+def _skip_reason(
+    instance: Instance,
+    spec: RolloutSpec,
+    artifact: PinnedArtifact,
+    policy: UpdatePolicy | None,
+    newer: Collection[str],
+) -> str | None:
+    status = instance.status
+    if instance.spec.runtime_type != artifact.slug:
+        return SKIP_OTHER_RUNTIME
+    if instance.deleting or status.state != "running":
+        return SKIP_NOT_RUNNING
+    if not spec.force and updates_disabled(instance, policy):
+        return SKIP_POLICY_DISABLED
+    running = status.runtime.bundle_hash if status.runtime else None
+    if not spec.force and running == artifact.sha256:
+        return SKIP_UP_TO_DATE
+    if instance.metadata.name in newer:
+        return SKIP_NEWER_ROLLOUT
+    return SKIP_UNREACHABLE if status.health_status == "unreachable" else None
+
+
+def _drafts(
+    rollout_name: str, chosen: dict[str, Instance], existing: Sequence[RolloutTarget]
+) -> tuple[TargetDraft, ...]:
+    """Give every chosen instance a place: its position by name, unless that is taken already.
+
+    So an admission that was interrupted goes on with the very names it would have used.
+    """
+    have = {target.spec.instance_name for target in existing}
+    taken = {target.spec.order for target in existing}
+    names = sorted(have | chosen.keys())
+    behind = max([len(names) - 1, *taken])
+    drafts = []
+    for position, name in enumerate(names):
+        if name in have:
+            continue
+        order = position
+        if order in taken:
+            behind += 1
+            order = behind
+        drafts.append(
+            TargetDraft(
+                name=target_name(rollout_name, order),
+                instance_name=name,
+                instance_id=instance_id(chosen[name]),
+                order=order,
+            )
+        )
+    return tuple(drafts)
+
+
+def _skipped(left_out: dict[str, str]) -> Skipped:
+    names = sorted(left_out)[:MAX_EXAMPLES]
+    return Skipped(
+        count=len(left_out),
+        reasons=dict(sorted(Counter(left_out.values()).items())),
+        examples=[SkippedExample(instance_name=n, reason=left_out[n]) for n in names],
+    )

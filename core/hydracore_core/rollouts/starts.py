@@ -1,0 +1,93 @@
+"""Starts: oldest rollout first, then by order, while slots are free and gates are open."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from hydracore_crds import Instance, RolloutTarget
+from hydracore_crds.conditions import WAITING_FOR_INSTANCE, WAITING_FOR_SLOT
+
+from hydracore_core.rollouts.instances import obstacle
+from hydracore_core.rollouts.model import Settle, Start
+from hydracore_core.rollouts.scope import Gate, RolloutScope, TenantScope, queue_key
+from hydracore_core.rollouts.texts import count, listed
+
+
+def start(scope: TenantScope) -> None:
+    """Emit the Starts that fit.
+
+    Free slots are the tenant's limit less everything that is or may be in flight; a rollout's own
+    ``maxParallel`` bounds it in the same way. An instance has one order at a time, over all
+    rollouts.
+    """
+    free = max(0, scope.limit - scope.taken)
+    for rollout in scope.rollouts:
+        if not rollout.waiting or rollout.gate is not None or not rollout.admitted:
+            continue
+        own = rollout.rollout.spec.strategy.max_parallel
+        room = free if own is None else min(free, max(0, own - rollout.taken))
+        if room > 0:
+            _fill(scope, rollout, room)
+            free -= rollout.starting
+        elif rollout.wait is None:
+            whose, limit = ("tenant", scope.limit) if free == 0 else ("rollout", own or 0)
+            rollout.wait = Gate(
+                WAITING_FOR_SLOT, f"the {whose}'s limit of {limit} in flight is reached"
+            )
+        if rollout.wait is not None and not rollout.starting:
+            scope.note(rollout.subject, rollout.wait.message)
+
+
+def _fill(scope: TenantScope, rollout: RolloutScope, room: int) -> None:
+    """Start up to ``room`` targets; those whose instance cannot take one now are passed over."""
+    blocked: dict[str, str] = {}
+    policy = scope.view.policy
+    for target in sorted(rollout.waiting, key=queue_key):
+        if rollout.starting == room:
+            break
+        name = target.spec.instance_name
+        if target.deleting:
+            continue
+        if name in scope.held:
+            blocked[name] = f"{name} has another order in flight"
+            continue
+        instance = scope.instances[name]
+        verdict = obstacle(instance, rollout.rollout, policy)
+        if verdict is None:
+            _start(scope, rollout, target, instance)
+        elif verdict[0] == "drop":
+            scope.out.settle.append(_drop(target, verdict[1], verdict[2]))
+        else:
+            blocked[name] = verdict[2]
+    if blocked:
+        text = f"{count(len(blocked), 'target')} passed over: {listed(blocked.values())}"
+        rollout.wait = Gate(WAITING_FOR_INSTANCE, text)
+
+
+def _start(
+    scope: TenantScope, rollout: RolloutScope, target: RolloutTarget, instance: Instance
+) -> None:
+    timeout = rollout.rollout.spec.strategy.target_timeout_seconds
+    scope.held.add(instance.metadata.name)
+    rollout.starting += 1
+    scope.out.start.append(
+        Start(
+            rollout_name=rollout.name,
+            target_name=target.metadata.name,
+            instance_name=instance.metadata.name,
+            instance_uid=instance.metadata.uid,
+            attempt=target.spec.attempt,
+            deadline=scope.now + timedelta(seconds=timeout),
+        )
+    )
+
+
+def _drop(target: RolloutTarget, reason: str, text: str) -> Settle:
+    return Settle(
+        rollout_name=target.spec.rollout_name,
+        target_name=target.metadata.name,
+        attempt=target.spec.attempt,
+        state="cancelled",
+        reason=reason,
+        message=text,
+    )

@@ -1,0 +1,150 @@
+"""A rollout's status, computed from its targets as they are stored; counts always add up."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from hydracore_crds import Condition, RolloutTarget
+from hydracore_crds.base import ConditionStatus, set_condition
+from hydracore_crds.conditions import (
+    PROGRESSING,
+    SUCCEEDED,
+    WINDOW_IS_CLOSED,
+    WINDOW_IS_OPEN,
+    WINDOW_OPEN,
+    WINDOW_OVERRIDDEN,
+)
+from hydracore_crds.rollout import Counts, RolloutStatus
+
+from hydracore_core.rollouts.finalizers import held
+from hydracore_core.rollouts.model import Report
+from hydracore_core.rollouts.phases import Phase, phase_of
+from hydracore_core.rollouts.scope import RolloutScope, TenantScope
+from hydracore_core.rollouts.texts import at
+
+
+def report(scope: TenantScope) -> None:
+    """Emit a Report for every rollout whose stored status is not what its targets say.
+
+    Rollouts that are not held yet, and those about to be admitted, are left to the next plan.
+    """
+    admitting = {intent.rollout_name for intent in scope.out.admit}
+    for rollout in scope.rollouts:
+        if rollout.name in admitting or not (held(rollout) or rollout.stored_final):
+            continue
+        status = compute(scope, rollout)
+        if status != rollout.rollout.status:
+            scope.out.report.append(Report(rollout.name, status))
+
+
+def is_urgent(old: RolloutStatus, new: RolloutStatus) -> bool:
+    """Whether a Report is to be written at once; others (counts, texts) may be held back."""
+
+    def sign(status: RolloutStatus) -> tuple[object, ...]:
+        reasons = {(c.type, c.status, c.reason) for c in status.conditions}
+        return status.state, status.halt_reason, status.targets_created, reasons
+
+    return sign(old) != sign(new)
+
+
+def counts_of(rollout: RolloutScope) -> Counts:
+    """Return the targets by stored state."""
+    return Counts(
+        total=rollout.total,
+        queued=len(rollout.queued),
+        in_progress=len(rollout.in_progress),
+        succeeded=len(rollout.succeeded),
+        failed=len(rollout.failed),
+        uncertain=len(rollout.uncertain),
+        cancelled=len(rollout.cancelled),
+    )
+
+
+def compute(scope: TenantScope, rollout: RolloutScope) -> RolloutStatus:
+    """Return the full status that a rollout should have now.
+
+    A finished rollout keeps its status, also when some of its targets are removed later; only a
+    retry, or evidence about an uncertain target, changes it again.
+    """
+    stored = rollout.rollout.status
+    generation = rollout.rollout.metadata.generation
+    counts = counts_of(rollout)
+    if rollout.stored_final and not rollout.unfinished and not _evidence(stored, counts):
+        if stored.observed_generation == generation:
+            return stored
+        return stored.model_copy(update={"observed_generation": generation})
+    phase = phase_of(rollout)
+    return stored.model_copy(
+        update={
+            "observed_generation": generation,
+            "state": phase.state,
+            "counts": counts,
+            "started_at": stored.started_at or _first_start(rollout),
+            "completed_at": _completed_at(scope, rollout) if phase.final else None,
+            "halt_reason": rollout.halt_reason,
+            "halted_at": rollout.halted_at,
+            "resumed_at": rollout.resumed_at,
+            "failures_accepted_until": rollout.accepted_until,
+            "message": phase.message[:2048],
+            "conditions": _conditions(scope, rollout, phase),
+        }
+    )
+
+
+def _evidence(stored: RolloutStatus, counts: Counts) -> bool:
+    """Whether a finished rollout's targets changed although all of them are there."""
+    return (
+        stored.counts is not None
+        and stored.counts.total == counts.total
+        and (stored.counts != counts)
+    )
+
+
+def _first_start(rollout: RolloutScope) -> datetime | None:
+    groups = (rollout.in_progress, rollout.succeeded, rollout.failed, rollout.uncertain)
+    times = (t.status.started_at for group in groups for t in group)
+    return min((time for time in times if time is not None), default=None)
+
+
+def _completed_at(scope: TenantScope, rollout: RolloutScope) -> datetime:
+    """Return when it ended: with its last target, or now if it had none."""
+    stored = rollout.rollout.status.completed_at
+    if rollout.stored_final and stored is not None:
+        return stored
+    return max(map(_ended, rollout.all_targets()), default=None) or scope.now
+
+
+def _ended(target: RolloutTarget) -> datetime:
+    return target.status.completed_at or datetime.min.replace(tzinfo=UTC)
+
+
+def _conditions(scope: TenantScope, rollout: RolloutScope, phase: Phase) -> list[Condition]:
+    found = rollout.rollout.status.conditions
+    wanted: list[tuple[str, ConditionStatus, str, str]] = [
+        (PROGRESSING, phase.progressing, phase.reason, phase.message),
+        (SUCCEEDED, phase.succeeded, phase.reason, phase.message),
+    ]
+    if not phase.final:
+        wanted.append((WINDOW_OPEN, *_window(scope, rollout)))
+    for type_, flag, reason, message in wanted:
+        found = set_condition(
+            found,
+            type_,
+            flag,
+            reason=reason,
+            message=message,
+            now=scope.now,
+            generation=rollout.rollout.metadata.generation,
+        )
+    return found
+
+
+def _window(scope: TenantScope, rollout: RolloutScope) -> tuple[ConditionStatus, str, str]:
+    change = scope.window.next_change
+    if scope.window.open:
+        text = "there is no closed hour" if change is None else f"it closes at {at(change)}"
+        return "True", WINDOW_IS_OPEN, text
+    text = "it never opens" if change is None else f"it opens at {at(change)}"
+    if rollout.rollout.spec.override_window:
+        return "True", WINDOW_OVERRIDDEN, f"this rollout does not wait for the window; {text}"
+    return "False", WINDOW_IS_CLOSED, text

@@ -1,0 +1,62 @@
+"""What people asked of a rollout, by whatever door: spec, annotation or deletion."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from hydracore_crds import Rollout
+from hydracore_crds.names import (
+    CANCEL_ANNOTATION,
+    CANCELLED_BY_ANNOTATION,
+    PAUSED_BY_ANNOTATION,
+    RESUMED_AT_ANNOTATION,
+)
+from hydracore_crds.rollout import CancelMode
+
+
+def cancel_mode(rollout: Rollout) -> CancelMode | None:
+    """Return how the rollout is cancelled, or None.
+
+    The stronger of spec and annotation holds. An annotation with any other text counts as
+    ``Graceful``: whoever set it wanted the rollout to stop. Deletion is a graceful cancel.
+    """
+    asked = rollout.metadata.annotations.get(CANCEL_ANNOTATION)
+    if rollout.spec.cancel == "Force" or asked == "Force":
+        return "Force"
+    if rollout.spec.cancel is not None or asked or rollout.deleting:
+        return "Graceful"
+    return None
+
+
+def cancelled_by(rollout: Rollout) -> str:
+    """Return by whom or what the rollout is cancelled, for a message."""
+    actor = rollout.metadata.annotations.get(CANCELLED_BY_ANNOTATION)
+    if actor:
+        return actor
+    if rollout.spec.cancel is not None:
+        return "spec.cancel"
+    return "its deletion" if rollout.deleting else "its annotation"
+
+
+def paused_by(rollout: Rollout) -> str | None:
+    """Return who paused the rollout: an actor, or ``spec.paused``; None if nobody did."""
+    actor = rollout.metadata.annotations.get(PAUSED_BY_ANNOTATION)
+    if rollout.spec.paused:
+        return "spec.paused"
+    return actor or None
+
+
+def resumed_at(rollout: Rollout) -> datetime | None:
+    """Return the time in the annotation ``resumed-at`` (aware UTC).
+
+    None where it is absent or is no RFC 3339 time with a zone: a time that nobody can place must
+    not clear a halt.
+    """
+    text = rollout.metadata.annotations.get(RESUMED_AT_ANNOTATION)
+    if not text:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found.astimezone(UTC) if found.tzinfo is not None else None

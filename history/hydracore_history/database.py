@@ -1,0 +1,184 @@
+"""Connections, transactions and deadlines for SQLite and PostgreSQL.
+
+SQLite runs in WAL mode: readers never wait, writers take the write lock when they begin
+(``BEGIN IMMEDIATE``), so that a transaction cannot fail half-way because another one wrote.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
+from typing import Any
+
+from sqlalchemy import Connection, event, make_url
+from sqlalchemy import exc as sa_exc
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, create_async_engine
+
+from hydracore_history.errors import HistoryUnavailable, SchemaOutdated
+from hydracore_history.tables import Base
+
+WRITE_OPTION = "hydracore_write"
+GRACE_SECONDS = 2.0
+"""How much longer than its own deadline the database may take before we give up on it."""
+
+_SQLITE_AWAY = tuple(
+    f"SQLITE_{code}"
+    for code in (
+        "BUSY",
+        "LOCKED",
+        "CANTOPEN",
+        "IOERR",
+        "FULL",
+        "READONLY",
+        "PROTOCOL",
+        "NOTADB",
+        "PERM",
+    )
+)
+
+
+class Database:
+    """One database: hands out sessions in a transaction, and turns its absence into one error."""
+
+    def __init__(self, url: str, *, timeout_seconds: float = 5.0) -> None:
+        """Prepare the engine; nothing is opened yet.
+
+        Args:
+            url: ``sqlite+aiosqlite:///…`` or ``postgresql+psycopg://…``.
+            timeout_seconds: How long a statement may wait for a lock or a connection.
+
+        Raises:
+            ValueError: The URL is not one of the two.
+        """
+        parsed = make_url(url)
+        self.dialect = parsed.get_backend_name()
+        if parsed.drivername not in {"sqlite+aiosqlite", "postgresql+psycopg"}:
+            raise ValueError(
+                f"cannot use the database driver {parsed.drivername!r}: the URL must begin with "
+                "sqlite+aiosqlite:// or postgresql+psycopg://"
+            )
+        self.shown_url = parsed.render_as_string(hide_password=True)
+        self.timeout_seconds = timeout_seconds
+        # Parameters hold hashes and messages: errors must not repeat them.
+        options: dict[str, Any] = {"pool_timeout": timeout_seconds, "hide_parameters": True}
+        if self.dialect == "postgresql":
+            millis = int(timeout_seconds * 1000)
+            options["pool_pre_ping"] = True
+            options["connect_args"] = {
+                "connect_timeout": max(2, int(timeout_seconds)),
+                "options": f"-c statement_timeout={millis} -c lock_timeout={millis}",
+            }
+        else:
+            options["connect_args"] = {"timeout": timeout_seconds}
+        self.engine = create_async_engine(parsed, **options)
+        self._writing = self.engine.execution_options(**{WRITE_OPTION: True})
+        # SQLite's lock is not fair; writers of one process queue here instead of polling it.
+        self._write_turn: asyncio.Lock | None = None
+        if self.dialect == "sqlite":
+            self._write_turn = asyncio.Lock()
+            event.listen(self.engine.sync_engine, "connect", _prepare_sqlite)
+            event.listen(self.engine.sync_engine, "begin", _begin_sqlite)
+
+    def insert(self, table: type[Base]) -> sqlite.Insert:
+        """Return an INSERT that knows ``on_conflict_do_update`` and ``…_do_nothing``.
+
+        Both dialects' inserts have the same methods; the type names SQLite's for both.
+        """
+        if self.dialect == "sqlite":
+            return sqlite.insert(table)
+        return postgresql.insert(table)  # type: ignore[return-value]
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncSession]:
+        """Yield a session in a read transaction.
+
+        Raises:
+            HistoryUnavailable: The database is locked or away.
+            SchemaOutdated: It has not been migrated.
+        """
+        with self._translated():
+            async with asyncio.timeout(self.timeout_seconds + GRACE_SECONDS):
+                async with AsyncSession(self.engine, expire_on_commit=False) as session:
+                    yield session
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncSession]:
+        """Yield a session in a write transaction; it is committed at the end.
+
+        Raises:
+            HistoryUnavailable: The database is locked or away; nothing was written.
+            SchemaOutdated: It has not been migrated.
+        """
+        with self._translated():
+            async with asyncio.timeout(self.timeout_seconds + GRACE_SECONDS), self._turn():
+                session = AsyncSession(self._writing, expire_on_commit=False)
+                async with session, session.begin():
+                    yield session
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[AsyncConnection]:
+        """Yield a bare connection in a write transaction, without a deadline (for migrations)."""
+        with self._translated():
+            async with self._turn(), self._writing.begin() as connection:
+                yield connection
+
+    def _turn(self) -> AbstractAsyncContextManager[Any]:
+        return self._write_turn if self._write_turn is not None else nullcontext()
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except (sa_exc.DBAPIError, sa_exc.TimeoutError, TimeoutError, OSError) as error:
+            if _schema_missing(error):
+                raise SchemaOutdated(
+                    f"the database {self.shown_url} lacks tables of this version: "
+                    "run `hydracore migrate`"
+                ) from error
+            if _away(error):
+                raise HistoryUnavailable(self._explain(error)) from error
+            raise
+
+    def _explain(self, error: BaseException) -> str:
+        cause = getattr(error, "orig", None) or error
+        reason = str(cause).strip().splitlines()[0] if str(cause).strip() else "no answer in time"
+        if self.dialect == "sqlite":
+            advice = "see that its folder exists, is writable and that no other program holds it"
+        else:
+            advice = "see that the server runs and can be reached from here"
+        return f"the database {self.shown_url} cannot be used now ({reason}): {advice}"
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    # The driver must not begin transactions by itself: _begin_sqlite says how they begin.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get(WRITE_OPTION, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _schema_missing(error: BaseException) -> bool:
+    cause = getattr(error, "orig", None)
+    if isinstance(cause, sqlite3.OperationalError):
+        return str(cause).startswith(("no such table", "no such column"))
+    return getattr(cause, "sqlstate", None) in {"42P01", "42703"}
+
+
+def _away(error: BaseException) -> bool:
+    if not isinstance(error, sa_exc.DBAPIError):
+        return True
+    cause = error.orig
+    if isinstance(cause, sqlite3.Error):
+        name = getattr(cause, "sqlite_errorname", "") or ""
+        return error.connection_invalidated or name.startswith(_SQLITE_AWAY)
+    return isinstance(error, sa_exc.OperationalError | sa_exc.InterfaceError)

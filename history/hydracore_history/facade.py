@@ -1,0 +1,68 @@
+"""History: the one object through which operator, API and CLI reach the database."""
+
+from __future__ import annotations
+
+from hydracore_history import migrate as migrations
+from hydracore_history.credentials import Credentials
+from hydracore_history.database import Database
+from hydracore_history.errors import SchemaOutdated
+from hydracore_history.health import Health
+from hydracore_history.idempotency import Idempotency
+from hydracore_history.keys import Keys
+from hydracore_history.provision_log import ProvisionLog
+from hydracore_history.rollouts import RolloutArchive
+from hydracore_history.stages import Stages
+from hydracore_history.tombstones import Tombstones
+
+
+class History:
+    """Facts that pile up, in SQL.
+
+    Every method raises :class:`HistoryUnavailable` while the database is locked or away, and
+    :class:`SchemaOutdated` where it has not been migrated.
+    """
+
+    def __init__(self, url: str, *, timeout_seconds: float = 5.0) -> None:
+        """Prepare; nothing is opened yet.
+
+        Args:
+            url: ``sqlite+aiosqlite:////abs/path.db`` or ``postgresql+psycopg://…``.
+            timeout_seconds: How long a statement may wait for a lock or a connection.
+        """
+        self._database = Database(url, timeout_seconds=timeout_seconds)
+        self.provision_log = ProvisionLog(self._database)
+        self.credentials = Credentials(self._database)
+        self.stages = Stages(self._database)
+        self.health = Health(self._database)
+        self.tombstones = Tombstones(self._database)
+        self.idempotency = Idempotency(self._database)
+        self.keys = Keys(self._database)
+        self.rollouts = RolloutArchive(self._database)
+
+    @property
+    def shown_url(self) -> str:
+        """The database's URL without its password."""
+        return self._database.shown_url
+
+    async def check(self) -> None:
+        """See that the database answers and has this version's tables.
+
+        Raises:
+            HistoryUnavailable: It is locked or away.
+            SchemaOutdated: It has not been migrated to this version.
+        """
+        found = await migrations.current(self._database)
+        wanted = migrations.head()
+        if found != wanted:
+            raise SchemaOutdated(
+                f"the database {self.shown_url} is at revision {found or 'none'}, this version "
+                f"needs {wanted}: run `hydracore migrate`"
+            )
+
+    async def migrate(self) -> None:
+        """Bring the tables to this version; safe to run twice and by several processes at once."""
+        await migrations.upgrade(self._database)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._database.engine.dispose()

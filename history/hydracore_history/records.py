@@ -1,0 +1,178 @@
+"""What the repositories answer with: plain values, detached from the database.
+
+All times are aware UTC. Hashes are lower-case hex.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class ProvisionLogEntry:
+    """One line of an instance's provision log; ``seq`` rises by one from 1 for each instance."""
+
+    seq: int
+    stage: str
+    level: str
+    message: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """How an instance's server proves who it is.
+
+    Attributes:
+        instance_id: The instance's id in REST.
+        namespace: Namespace of the Instance.
+        name: Name of the Instance.
+        token_hash: SHA-256 of the bootstrap token.
+        key_hash: SHA-256 of the agent key; None until one is issued.
+        public_key: The agent's Ed25519 identity (base64); None until a key is issued.
+        armed: Whether the bootstrap token is still good.
+        issued_at: When the agent key was issued.
+        first_heartbeat_at: When the agent key was first used; that ended the token.
+    """
+
+    instance_id: str
+    namespace: str
+    name: str
+    token_hash: str
+    key_hash: str | None
+    public_key: str | None
+    armed: bool
+    issued_at: datetime | None
+    first_heartbeat_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class StageResult:
+    """Whether a stage report was new, and the highest number stored after it."""
+
+    accepted: bool
+    last_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class StageReport:
+    """The newest stage that a server reported while it was set up."""
+
+    instance_id: str
+    stage: str
+    seq: int
+    level: str
+    message: str
+    reported_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class HealthRow:
+    """What is known about an agent's health and versions.
+
+    Attributes:
+        instance_id: The instance's id.
+        failures: Polls failed in a row; 0 after a good one.
+        last_heartbeat: When the agent last called in.
+        versions: The version manifest of that heartbeat.
+        versions_reported_at: When a version manifest was last reported.
+        health_status: What the agent said of itself in the heartbeat.
+        uptime_seconds: Likewise.
+        last_poll_at: When the operator last asked.
+        last_status: The last good answer of ``/api/status``.
+        last_error: Why the last poll failed; None after a good one.
+    """
+
+    instance_id: str
+    failures: int
+    last_heartbeat: datetime | None
+    versions: dict[str, Any] | None
+    versions_reported_at: datetime | None
+    health_status: str | None
+    uptime_seconds: int | None
+    last_poll_at: datetime | None
+    last_status: dict[str, Any] | None
+    last_error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """What is kept of a deleted Instance."""
+
+    instance_id: str
+    tenant_id: str
+    namespace: str
+    name: str
+    customer_id: str | None
+    snapshot: dict[str, Any]
+    deleted_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotencyRecord:
+    """Who claimed a tenant's idempotency key, and what it stands for."""
+
+    tenant_id: str
+    key: str
+    body_hash: str
+    instance_id: str
+    name: str
+    task_id: str | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """One API key. The key itself is never stored, only its keyed hash and its visible prefix."""
+
+    id: str
+    tenant_id: str
+    namespace: str
+    name: str
+    prefix: str
+    key_hash: str
+    scopes: tuple[str, ...]
+    admin: bool
+    tenant_wide: bool
+    created_by: str
+    created_at: datetime
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivedTarget:
+    """One RolloutTarget as it was when its Rollout was archived (``wire``: the custom resource)."""
+
+    uid: str
+    rollout_uid: str
+    instance_id: str
+    created_at: datetime
+    wire: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivedRollout:
+    """One Rollout as it was when it was archived.
+
+    Attributes:
+        uid: ``metadata.uid`` of the Rollout.
+        tenant_id: The tenant.
+        namespace: The tenant's namespace then.
+        name: Name of the Rollout.
+        created_at: When the Rollout was created.
+        archived_at: When it was last archived.
+        rollout: The custom resource in its wire form.
+        targets: Its targets in the plan's order; empty where only a list was asked for.
+    """
+
+    uid: str
+    tenant_id: str
+    namespace: str
+    name: str
+    created_at: datetime
+    archived_at: datetime
+    rollout: dict[str, Any]
+    targets: tuple[ArchivedTarget, ...] = ()

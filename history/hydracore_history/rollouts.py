@@ -1,0 +1,158 @@
+"""The archive of rollouts: what stays when the custom resources are gone."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+from hydracore_crds.base import parse_time
+from sqlalchemy import delete, select
+
+from hydracore_history.database import Database
+from hydracore_history.records import ArchivedRollout, ArchivedTarget
+from hydracore_history.tables import ArchivedRolloutRow, ArchivedTargetRow
+
+
+class RolloutArchive:
+    """Archives rollouts with their targets; archiving again replaces what was stored."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def archive(
+        self,
+        rollout: dict[str, Any],
+        targets: Sequence[dict[str, Any]],
+        *,
+        tenant_id: str,
+        namespace: str,
+        uid: str,
+        at: datetime,
+    ) -> None:
+        """Store a Rollout and its RolloutTargets in their wire form."""
+        change = {"rollout": rollout, "archived_at": at}
+        statement = self._database.insert(ArchivedRolloutRow).values(
+            uid=uid,
+            tenant_id=tenant_id,
+            namespace=namespace,
+            name=rollout["metadata"]["name"],
+            created_at=_created_at(rollout, at),
+            **change,
+        )
+        statement = statement.on_conflict_do_update(
+            index_elements=[ArchivedRolloutRow.uid], set_=change
+        )
+        rows = [_target_row(wire, uid, at) for wire in targets]
+        async with self._database.write() as session:
+            await session.execute(statement)
+            await session.execute(
+                delete(ArchivedTargetRow).where(ArchivedTargetRow.rollout_uid == uid)
+            )
+            session.add_all(rows)
+
+    async def list(
+        self, namespace: str, limit: int, offset: int, *, without: Collection[str] = ()
+    ) -> list[ArchivedRollout]:
+        """Return a namespace's archived rollouts without their targets, newest first.
+
+        Args:
+            namespace: The tenant's namespace.
+            limit: At most so many.
+            offset: Leave out so many of the newest.
+            without: uids to leave out (those still live).
+        """
+        query = (
+            select(ArchivedRolloutRow)
+            .where(ArchivedRolloutRow.namespace == namespace)
+            .order_by(ArchivedRolloutRow.created_at.desc(), ArchivedRolloutRow.uid)
+            .limit(limit)
+            .offset(offset)
+        )
+        if without:
+            query = query.where(ArchivedRolloutRow.uid.not_in(list(without)))
+        async with self._database.read() as session:
+            return [_record(row, ()) for row in await session.scalars(query)]
+
+    async def get(self, uid: str) -> ArchivedRollout | None:
+        """Return an archived rollout with its targets, or None."""
+        query = (
+            select(ArchivedTargetRow)
+            .where(ArchivedTargetRow.rollout_uid == uid)
+            .order_by(ArchivedTargetRow.position, ArchivedTargetRow.uid)
+        )
+        async with self._database.read() as session:
+            row = await session.get(ArchivedRolloutRow, uid)
+            if row is None:
+                return None
+            targets = tuple(_target(found) for found in await session.scalars(query))
+        return _record(row, targets)
+
+    async def targets_of_instance(
+        self,
+        namespace: str,
+        instance_id: str,
+        limit: int,
+        offset: int,
+        *,
+        without: Collection[str] = (),
+    ) -> Sequence[tuple[ArchivedTarget, ArchivedRollout]]:
+        """Return an instance's archived targets with their rollouts, newest first.
+
+        ``without`` names the uids of targets to leave out (those still live).
+        """
+        query = (
+            select(ArchivedTargetRow, ArchivedRolloutRow)
+            .join(ArchivedRolloutRow, ArchivedRolloutRow.uid == ArchivedTargetRow.rollout_uid)
+            .where(
+                ArchivedTargetRow.instance_id == instance_id,
+                ArchivedRolloutRow.namespace == namespace,
+            )
+            .order_by(ArchivedTargetRow.created_at.desc(), ArchivedTargetRow.uid)
+            .limit(limit)
+            .offset(offset)
+        )
+        if without:
+            query = query.where(ArchivedTargetRow.uid.not_in(list(without)))
+        async with self._database.read() as session:
+            found = (await session.execute(query)).all()
+        return [(_target(target), _record(rollout, ())) for target, rollout in found]
+
+
+def _created_at(wire: dict[str, Any], fallback: datetime) -> datetime:
+    parsed = parse_time(wire.get("metadata", {}).get("creationTimestamp"))
+    return parsed if isinstance(parsed, datetime) else fallback
+
+
+def _target_row(wire: dict[str, Any], rollout_uid: str, at: datetime) -> ArchivedTargetRow:
+    return ArchivedTargetRow(
+        uid=wire["metadata"]["uid"],
+        rollout_uid=rollout_uid,
+        instance_id=wire["spec"]["instanceId"],
+        position=wire["spec"]["order"],
+        created_at=_created_at(wire, at),
+        wire=wire,
+    )
+
+
+def _target(row: ArchivedTargetRow) -> ArchivedTarget:
+    return ArchivedTarget(
+        uid=row.uid,
+        rollout_uid=row.rollout_uid,
+        instance_id=row.instance_id,
+        created_at=row.created_at,
+        wire=row.wire,
+    )
+
+
+def _record(row: ArchivedRolloutRow, targets: tuple[ArchivedTarget, ...]) -> ArchivedRollout:
+    return ArchivedRollout(
+        uid=row.uid,
+        tenant_id=row.tenant_id,
+        namespace=row.namespace,
+        name=row.name,
+        created_at=row.created_at,
+        archived_at=row.archived_at,
+        rollout=row.rollout,
+        targets=targets,
+    )

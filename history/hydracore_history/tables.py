@@ -1,0 +1,217 @@
+"""The tables. ``migrations/`` brings a database to exactly this; a test compares the two."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware UTC time. SQLite stores no zone, so it is taken off and put back here."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse naive times and write the others in UTC."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"a time without zone cannot be stored: {value!r}")
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Return an aware UTC time."""
+        del dialect
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """Base of all tables."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        datetime: UtcDateTime(),
+        dict[str, Any]: JSON(none_as_null=True),
+        list[str]: JSON(none_as_null=True),
+    }
+
+
+class ProvisionLogHead(Base):
+    """The last line number of an instance's log; its row serialises the writers of one log."""
+
+    __tablename__ = "provision_log_heads"
+
+    instance_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    last_seq: Mapped[int] = mapped_column(Integer)
+
+
+class ProvisionLogLine(Base):
+    """One line of an instance's provision log."""
+
+    __tablename__ = "provision_log"
+    __table_args__ = (
+        Index("ix_provision_log_instance_id_dedup_key", "instance_id", "dedup_key", unique=True),
+    )
+
+    instance_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    seq: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    stage: Mapped[str] = mapped_column(String(63))
+    level: Mapped[str] = mapped_column(String(16))
+    message: Mapped[str] = mapped_column(Text)
+    dedup_key: Mapped[str | None] = mapped_column(String(255))
+    created_at: Mapped[datetime]
+
+
+class CredentialRow(Base):
+    """Hashes of an instance's bootstrap token and agent key."""
+
+    __tablename__ = "credentials"
+
+    instance_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    namespace: Mapped[str] = mapped_column(String(63))
+    name: Mapped[str] = mapped_column(String(63))
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    key_hash: Mapped[str | None] = mapped_column(String(64), unique=True)
+    public_key: Mapped[str | None] = mapped_column(String(64))
+    armed: Mapped[bool]
+    issued_at: Mapped[datetime | None]
+    first_heartbeat_at: Mapped[datetime | None]
+
+
+class StageRow(Base):
+    """The newest stage report of an instance."""
+
+    __tablename__ = "stage_reports"
+
+    instance_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    stage: Mapped[str] = mapped_column(String(63))
+    seq: Mapped[int] = mapped_column(BigInteger)
+    level: Mapped[str] = mapped_column(String(16))
+    message: Mapped[str] = mapped_column(Text)
+    reported_at: Mapped[datetime]
+
+
+class HealthTable(Base):
+    """The last heartbeat and the last poll of an instance."""
+
+    __tablename__ = "instance_health"
+
+    instance_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    failures: Mapped[int] = mapped_column(Integer, default=0)
+    last_heartbeat: Mapped[datetime | None]
+    versions: Mapped[dict[str, Any] | None]
+    versions_reported_at: Mapped[datetime | None]
+    health_status: Mapped[str | None] = mapped_column(String(32))
+    uptime_seconds: Mapped[int | None] = mapped_column(BigInteger)
+    last_poll_at: Mapped[datetime | None]
+    last_status: Mapped[dict[str, Any] | None]
+    last_error: Mapped[str | None] = mapped_column(Text)
+
+
+class TombstoneRow(Base):
+    """What is kept of a deleted Instance."""
+
+    __tablename__ = "tombstones"
+
+    instance_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    tenant_id: Mapped[str] = mapped_column(String(63), index=True)
+    namespace: Mapped[str] = mapped_column(String(63))
+    name: Mapped[str] = mapped_column(String(63))
+    customer_id: Mapped[str | None] = mapped_column(String(253))
+    snapshot: Mapped[dict[str, Any]]
+    deleted_at: Mapped[datetime]
+
+
+class IdempotencyRow(Base):
+    """A tenant's idempotency key and what it stands for. Never freed, also not by deletion."""
+
+    __tablename__ = "idempotency_keys"
+
+    tenant_id: Mapped[str] = mapped_column(String(63), primary_key=True)
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    body_hash: Mapped[str] = mapped_column(String(64))
+    instance_id: Mapped[str] = mapped_column(String(64), unique=True)
+    name: Mapped[str] = mapped_column(String(63))
+    task_id: Mapped[str | None] = mapped_column(String(64))
+    created_at: Mapped[datetime]
+
+
+class ApiKeyRow(Base):
+    """An API key: keyed hash, visible prefix and what it may do."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    tenant_id: Mapped[str] = mapped_column(String(63), index=True)
+    namespace: Mapped[str] = mapped_column(String(63))
+    name: Mapped[str] = mapped_column(String(253))
+    prefix: Mapped[str] = mapped_column(String(32))
+    key_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    scopes: Mapped[list[str]]
+    admin: Mapped[bool]
+    tenant_wide: Mapped[bool]
+    created_by: Mapped[str] = mapped_column(String(253))
+    created_at: Mapped[datetime]
+    last_used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+
+class ArchivedRolloutRow(Base):
+    """A finished or deleted Rollout in its wire form."""
+
+    __tablename__ = "archived_rollouts"
+    __table_args__ = (
+        Index("ix_archived_rollouts_namespace_created_at", "namespace", "created_at"),
+    )
+
+    uid: Mapped[str] = mapped_column(String(64), primary_key=True)
+    tenant_id: Mapped[str] = mapped_column(String(63))
+    namespace: Mapped[str] = mapped_column(String(63))
+    name: Mapped[str] = mapped_column(String(63))
+    created_at: Mapped[datetime]
+    archived_at: Mapped[datetime]
+    rollout: Mapped[dict[str, Any]]
+
+
+class ArchivedTargetRow(Base):
+    """A RolloutTarget of an archived Rollout in its wire form."""
+
+    __tablename__ = "archived_rollout_targets"
+    __table_args__ = (
+        Index("ix_archived_rollout_targets_instance_id_created_at", "instance_id", "created_at"),
+    )
+
+    uid: Mapped[str] = mapped_column(String(64), primary_key=True)
+    rollout_uid: Mapped[str] = mapped_column(
+        ForeignKey("archived_rollouts.uid", ondelete="CASCADE"), index=True
+    )
+    instance_id: Mapped[str] = mapped_column(String(64))
+    position: Mapped[int] = mapped_column(Integer)
+    created_at: Mapped[datetime]
+    wire: Mapped[dict[str, Any]]

@@ -1,0 +1,7 @@
+"""Health: one bounded loop asks all agents; what changes is judged and told to the reconcile."""
+
+from hydracore_operator.health.loop import HealthLoop
+from hydracore_operator.health.together import Together
+from hydracore_operator.health.verdicts import Verdict, Verdicts
+
+__all__ = ["HealthLoop", "Together", "Verdict", "Verdicts"]

@@ -1,0 +1,162 @@
+"""Admits a rollout: pins what is delivered, then creates its targets, then says they are all."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import partial
+
+import structlog
+from hydracore_core.rollouts.model import Admit, Hold, TargetDraft
+from hydracore_crds import ObjectMeta, OwnerReference, Rollout, RolloutTarget
+from hydracore_crds.base import API_VERSION
+from hydracore_crds.names import FINALIZER, MANAGED_BY_LABEL, ROLLOUT_LABEL
+from hydracore_crds.rollout import Counts, RolloutStatus
+from hydracore_crds.rollout_target import RolloutTargetSpec
+from hydracore_kube import AlreadyExists, NotFound
+
+from hydracore_operator.reconciler import RetryLater
+from hydracore_operator.rollouts.tenant import Tenant
+from hydracore_operator.rollouts.writes import bounded
+
+AGAIN_AFTER = timedelta(seconds=2)
+
+log = structlog.get_logger(__name__)
+
+
+class AdmissionWaitsError(RetryLater):
+    """A target cannot be created yet; the message says why. Tried again later."""
+
+    def __init__(self, reason: str) -> None:
+        """Take why."""
+        super().__init__(reason, AGAIN_AFTER)
+
+
+async def hold(tenant: Tenant, intent: Hold) -> None:
+    """Put the operator's finalizer on a rollout; a conflict is left to the next pass."""
+    rollout = tenant.rollout(intent.rollout_name)
+    if rollout is None or rollout.deleting or FINALIZER in rollout.metadata.finalizers:
+        return
+    wanted = [*rollout.metadata.finalizers, FINALIZER]
+    tenant.ctx.stores.rollouts.upsert(await tenant.ctx.kube.set_finalizers(rollout, wanted))
+
+
+async def admit(tenant: Tenant, intent: Admit) -> None:
+    """Carry out an admission; repeated after a crash it creates what is missing.
+
+    Raises:
+        AdmissionWaitsError: A leftover of a deleted namesake is in the way.
+        KubeError: The API server refuses or cannot be asked.
+    """
+    rollout = tenant.rollout(intent.rollout_name)
+    if rollout is None:
+        return
+    pinned = await _write(tenant, rollout, partial(_pin, intent))
+    rollout = pinned or tenant.rollout(intent.rollout_name)
+    if rollout is None or rollout.status.artifact != intent.artifact:
+        return
+    results = await bounded(
+        [partial(_create, tenant, rollout, draft) for draft in intent.targets],
+        at_once=tenant.timing.writes_at_once,
+    )
+    for result in results:
+        if isinstance(result, Exception):
+            raise result
+    total = len(_targets_of(tenant, rollout))
+    await _write(tenant, rollout, partial(_complete, total))
+    log.info("rollout_admitted", rollout=rollout.key, targets=total)
+
+
+def draft_target(rollout: Rollout, draft: TargetDraft, digest: str) -> RolloutTarget:
+    """Build the target of a draft: owned by its rollout, labelled with it. Pure."""
+    owner = OwnerReference(
+        api_version=API_VERSION,
+        kind=Rollout.KIND.kind,
+        name=rollout.metadata.name,
+        uid=rollout.metadata.uid,
+        controller=True,
+    )
+    return RolloutTarget(
+        metadata=ObjectMeta(
+            name=draft.name,
+            namespace=rollout.metadata.namespace,
+            labels={ROLLOUT_LABEL: rollout.metadata.name, MANAGED_BY_LABEL: "operator"},
+            owner_references=[owner],
+        ),
+        spec=RolloutTargetSpec(
+            rollout_name=rollout.metadata.name,
+            instance_name=draft.instance_name,
+            instance_id=draft.instance_id,
+            bundle_hash=digest,
+            order=draft.order,
+        ),
+    )
+
+
+async def _create(tenant: Tenant, rollout: Rollout, draft: TargetDraft) -> None:
+    assert rollout.status.artifact is not None  # noqa: S101 - pinned before
+    wanted = draft_target(rollout, draft, rollout.status.artifact.sha256)
+    if tenant.target(draft.name) is not None:
+        _check_ours(wanted, tenant.target(draft.name))
+        return
+    try:
+        created = await tenant.ctx.kube.create(wanted)
+    except AlreadyExists:
+        try:
+            created = await tenant.ctx.kube.get(RolloutTarget, draft.name, tenant.namespace)
+        except NotFound as error:
+            raise AdmissionWaitsError(f"target {draft.name!r} is being replaced") from error
+        _check_ours(wanted, created)
+    tenant.ctx.stores.targets.upsert(created)
+
+
+def _targets_of(tenant: Tenant, rollout: Rollout) -> list[RolloutTarget]:
+    uid = rollout.metadata.uid
+    targets = tenant.ctx.stores.targets.in_namespace(tenant.namespace)
+    return [t for t in targets if any(owner.uid == uid for owner in t.metadata.owner_references)]
+
+
+def _check_ours(wanted: RolloutTarget, found: RolloutTarget | None) -> None:
+    if found is None:
+        return
+    owners = {owner.uid for owner in found.metadata.owner_references}
+    if wanted.metadata.owner_references[0].uid not in owners:
+        raise AdmissionWaitsError(
+            f"RolloutTarget {found.key} belongs to a deleted rollout of the same name; "
+            "waiting until it is collected (delete it by hand to go on at once)"
+        )
+    if found.spec.instance_id != wanted.spec.instance_id:
+        raise AdmissionWaitsError(
+            f"RolloutTarget {found.key} is for instance {found.spec.instance_name!r}, "
+            f"not {wanted.spec.instance_name!r}"
+        )
+
+
+def _pin(intent: Admit, rollout: Rollout) -> RolloutStatus | None:
+    old = rollout.status
+    if old.targets_created or rollout.deleting or old.artifact == intent.artifact:
+        return None
+    if old.artifact is not None:
+        return None
+    return old.model_copy(
+        update={
+            "artifact": intent.artifact,
+            "skipped": intent.skipped,
+            "observed_generation": rollout.metadata.generation,
+        }
+    )
+
+
+def _complete(total: int, rollout: Rollout) -> RolloutStatus | None:
+    if rollout.status.targets_created:
+        return None
+    return rollout.status.model_copy(
+        update={"targets_created": True, "counts": Counts(total=total, queued=total)}
+    )
+
+
+async def _write(
+    tenant: Tenant,
+    rollout: Rollout,
+    decide: partial[RolloutStatus | None],
+) -> Rollout | None:
+    return await tenant.writes.status(tenant.ctx.stores.rollouts, rollout, decide)

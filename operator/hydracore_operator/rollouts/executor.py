@@ -1,0 +1,169 @@
+"""Carries out a plan: intents in their order, neighbours of one kind together.
+
+A failed intent does not stop the others; what failed is planned again. Nothing here decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from itertools import groupby
+
+import structlog
+from hydracore_core.rollouts.model import (
+    Abort,
+    Admit,
+    Hold,
+    Intent,
+    LetGo,
+    Plan,
+    RefuseRetry,
+    Release,
+    Report,
+    Requeue,
+    Resolve,
+    Settle,
+    Start,
+    Track,
+)
+from hydracore_kube import Conflict
+
+from hydracore_operator.rollouts.admit import admit, hold
+from hydracore_operator.rollouts.ledger import LedgerMovedError
+from hydracore_operator.rollouts.letgo import let_go
+from hydracore_operator.rollouts.report import OutdatedError, report
+from hydracore_operator.rollouts.resolve import Resolver
+from hydracore_operator.rollouts.settle import refuse_retry, requeue, settle
+from hydracore_operator.rollouts.start import drive, start
+from hydracore_operator.rollouts.tenant import Tenant
+from hydracore_operator.rollouts.writes import ContendedError, bounded
+
+STALE = (Conflict, LedgerMovedError, OutdatedError, ContendedError)
+"""Errors that mean: the world has moved, so plan again at once."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass
+class Applied:
+    """What came of a plan.
+
+    Attributes:
+        again: Plan again at once: something changed that the plan could not see.
+        started: Whether slots were claimed (and freed) by a ledger write.
+        wake: After how long to come again at the latest, for what was put off.
+        driven: Task ids that need a drive.
+        errors: What failed.
+        admitted: Rollouts whose status has changed in this pass, so that it is decided again.
+    """
+
+    again: bool = False
+    started: bool = False
+    wake: timedelta | None = None
+    driven: set[str] = field(default_factory=set)
+    errors: list[Exception] = field(default_factory=list)
+    admitted: set[str] = field(default_factory=set)
+
+    def outdated(self, intent: Intent) -> bool:
+        """Whether the intent was decided from a status that this pass has replaced."""
+        return isinstance(intent, Report) and intent.rollout_name in self.admitted
+
+    def wake_in(self, after: timedelta | None) -> None:
+        """Remember to come again, if anything asks for it."""
+        if after is not None:
+            self.wake = after if self.wake is None else min(self.wake, after)
+
+    def failed(self, error: Exception) -> None:
+        """Take in a failure: stale means again, all else is raised at the end."""
+        if isinstance(error, STALE):
+            self.again = True
+        else:
+            self.errors.append(error)
+
+
+class Executor:
+    """Carries out plans."""
+
+    def __init__(self, new_id: Callable[[], str]) -> None:
+        """Take the source of task ids."""
+        self._new_id = new_id
+
+    async def apply(self, tenant: Tenant, plan: Plan) -> Applied:
+        """Carry out a plan for one tenant; errors are in the answer."""
+        applied = Applied()
+        before = tenant.drives.ids()
+        for kind, group in groupby(plan.intents, key=type):
+            intents = [i for i in group if not applied.outdated(i)]
+            if intents:
+                await self._batch(tenant, kind, intents, applied)
+        tenant.drives.drop(before - applied.driven)
+        return applied
+
+    async def _batch(
+        self, tenant: Tenant, kind: type, intents: Sequence[Intent], applied: Applied
+    ) -> None:
+        if kind is Start:
+            await self._start(tenant, [i for i in intents if isinstance(i, Start)], applied)
+            return
+        jobs = [partial(self._one, tenant, intent, applied) for intent in intents]
+        for result in await bounded(jobs, at_once=tenant.timing.writes_at_once):
+            if isinstance(result, Exception):
+                applied.failed(result)
+
+    async def _start(self, tenant: Tenant, starts: list[Start], applied: Applied) -> None:
+        try:
+            applied.driven |= await start(tenant, starts, self._new_id)
+            applied.started = True
+        except Exception as error:  # noqa: BLE001 - raised at the end of the pass
+            applied.failed(error)
+
+    async def _one(self, tenant: Tenant, intent: Intent, applied: Applied) -> None:
+        match intent:
+            case Hold():
+                await hold(tenant, intent)
+                applied.again = True
+            case Admit():
+                applied.again = True
+                applied.admitted.add(intent.rollout_name)
+                await admit(tenant, intent)
+            case Settle():
+                await settle(tenant, intent)
+            case Requeue():
+                await requeue(tenant, intent)
+                applied.again = True
+            case RefuseRetry():
+                await refuse_retry(tenant, intent)
+            case Report():
+                seconds = await report(tenant, intent)
+                applied.wake_in(None if seconds is None else timedelta(seconds=seconds))
+            case LetGo():
+                applied.wake_in(await let_go(tenant, intent))
+            case _:
+                self._follow(tenant, intent, applied)
+
+    def _follow(self, tenant: Tenant, intent: Intent, applied: Applied) -> None:
+        """Carry out what needs no write now."""
+        match intent:
+            case Track():
+                applied.driven.add(intent.task_id)
+                drive(tenant, intent.target_name, intent.task_id)
+            case Abort():
+                tenant.drives.abort(intent.task_id)
+            case Release():
+                log.debug("slot_released", task_id=intent.task_id, why=intent.why)
+                tenant.free(intent.task_id)
+            case Resolve():
+                self._resolve(tenant, intent, applied)
+
+    def _resolve(self, tenant: Tenant, intent: Resolve, applied: Applied) -> None:
+        """Settle a slot without target, unless this process is just starting its order."""
+        task_id = intent.slot.task_id
+        if task_id in tenant.starting:
+            applied.driven.add(task_id)
+            return
+        key = f"slot-{task_id}"
+        applied.driven.add(key)
+        resolver = Resolver(tenant, intent.slot)
+        tenant.drives.ensure(key, lambda _abort: resolver.run())

@@ -1,0 +1,99 @@
+"""Sends an order to an agent that never saw it, unless it must not go out any more."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import structlog
+from hydracore_agentclient import AgentEndpoint, Order, Refused, TaskReport, UnknownTask
+from hydracore_core.rollouts.wishes import cancel_mode
+from hydracore_crds import Rollout, RolloutTarget, conditions
+
+from hydracore_operator.rollouts.orders import NotAddressableError, order_for
+from hydracore_operator.rollouts.outcome import Verdict, plain
+from hydracore_operator.rollouts.tenant import Tenant
+
+log = structlog.get_logger(__name__)
+
+
+class Offer:
+    """One order on its way out. Everything that forbids it is looked at right before it goes."""
+
+    def __init__(self, tenant: Tenant, task_id: str) -> None:
+        """Take what it is about."""
+        self._tenant = tenant
+        self._task_id = task_id
+
+    async def make(
+        self, endpoint: AgentEndpoint, target: RolloutTarget
+    ) -> TaskReport | Verdict | None:
+        """Send the order, or say how it ends without; None to ask again later.
+
+        Raises:
+            AgentError: The agent could not be asked, or refuses for now.
+            NotAddressableError: The rollout is not ready to be delivered.
+        """
+        tenant = self._tenant
+        rollout = tenant.rollout(target.spec.rollout_name)
+        if rollout is None or cancel_mode(rollout) is not None:
+            return await self._withdraw(endpoint)
+        deadline = target.status.deadline
+        if deadline is None or tenant.ctx.now() >= deadline:
+            return self._never_received(target)
+        open_now = rollout.spec.override_window or tenant.window_open()
+        if not (open_now and tenant.may_send(self._task_id)):
+            return None
+        return await self._send(endpoint, self._order(rollout, target))
+
+    def _order(self, rollout: Rollout, target: RolloutTarget) -> Order:
+        artifact, deadline = rollout.status.artifact, target.status.deadline
+        if artifact is None or deadline is None or artifact.sha256 != target.spec.bundle_hash:
+            raise NotAddressableError("the rollout's artifact is not the one of its target")
+        return order_for(
+            artifact,
+            task_id=self._task_id,
+            epoch=self._tenant.lead(),
+            not_after=deadline,
+            agent_api_url=self._tenant.ctx.settings.agent_api_url,
+            force=rollout.spec.force,
+        )
+
+    async def _send(self, endpoint: AgentEndpoint, order: Order) -> TaskReport | Verdict:
+        self._tenant.posted.add(self._task_id)
+        try:
+            return await self._tenant.ctx.agents.send_order(endpoint, order)
+        except Refused as refusal:
+            if refusal.code == "invalid_order":
+                return Verdict("failed", conditions.REJECTED, plain(refusal.message), "rejected")
+            if refusal.code == "expired":
+                return Verdict("failed", conditions.TIMEOUT, plain(refusal.message), "timeout")
+            raise
+
+    async def _withdraw(self, endpoint: AgentEndpoint) -> Verdict | None:
+        """Cancel an order that the agent has not seen.
+
+        A copy of it that may still be on its way, ours or an older leader's, is fenced first: an
+        aborted task is never begun.
+        """
+        tenant, task_id = self._tenant, self._task_id
+        entry = tenant.ledger.entries.get(task_id)
+        ours = entry is not None and entry.epoch == tenant.epoch
+        if task_id in tenant.posted or not ours:
+            try:
+                report = await tenant.ctx.agents.abort(endpoint, task_id, tenant.lead())
+            except UnknownTask:
+                log.debug("order_withdrawn", task_id=task_id)
+            else:
+                if report.state != "aborted":
+                    return None
+        text = "cancelled before the order went out"
+        return Verdict("cancelled", conditions.CANCELLED, text, None)
+
+    def _never_received(self, target: RolloutTarget) -> Verdict | None:
+        """After its deadline, with some grace for clocks, an unseen order can never start."""
+        deadline = target.status.deadline
+        grace = timedelta(seconds=self._tenant.timing.clock_grace)
+        if deadline is None or self._tenant.ctx.now() < deadline + grace:
+            return None
+        text = "the agent never received the order before its deadline"
+        return Verdict("failed", conditions.TIMEOUT, text, "timeout")

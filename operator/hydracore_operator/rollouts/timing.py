@@ -1,0 +1,55 @@
+"""How long the rollout executor waits for what. All durations are in seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """The executor's durations and bounds.
+
+    Attributes:
+        poll_first: Wait before an agent is asked for the first time after it took an order.
+        poll_factor: By how much every further wait is longer.
+        poll_max: The longest wait between two questions about an order in flight.
+        evidence_poll: Wait between two questions about a target whose outcome is uncertain.
+        trouble_grace: How long an agent may stay silent (it restarts) before its target says so.
+        clock_grace: How far past its deadline an order that the agent never saw is given up;
+            more than clocks differ.
+        fence_after: How long another operator's claim may stand without its target in progress
+            before its order is forbidden at the agent; that operator may be just about to store it.
+        counts_every: Shortest time between two writes of a rollout's counts.
+        coalesce: Shortest time between two passes over one tenant, so that one ledger write
+            frees and claims for all that finished meanwhile.
+        coalesce_max: The longest such time.
+        load_factor: A pass that took t is followed by a pause of at least this times t.
+        retry: Wait before a failed write to the API server or to SQL is tried again.
+        writes_at_once: Writes to the API server that one pass has under way at once.
+        conflicts: How often one status write is decided again after a conflict.
+        passes: How often one reconcile plans again before it yields to other tenants.
+    """
+
+    poll_first: float = 0.25
+    poll_factor: float = 1.5
+    poll_max: float = 2.0
+    evidence_poll: float = 15.0
+    trouble_grace: float = 10.0
+    clock_grace: float = 5.0
+    fence_after: float = 2.0
+    counts_every: float = 0.5
+    coalesce: float = 0.025
+    coalesce_max: float = 0.25
+    load_factor: float = 2.0
+    retry: float = 2.0
+    writes_at_once: int = 32
+    conflicts: int = 20
+    passes: int = 6
+
+    def polls(self) -> Iterator[float]:
+        """Yield the waits between questions about one order: growing, then constant."""
+        wait = self.poll_first
+        while True:
+            yield wait
+            wait = min(wait * self.poll_factor, self.poll_max)

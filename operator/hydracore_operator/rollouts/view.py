@@ -1,0 +1,30 @@
+"""What the plan gets to see of one tenant."""
+
+from __future__ import annotations
+
+from hydracore_core.rollouts.model import TenantView
+from hydracore_crds.update_policy import DEFAULT_NAME
+
+from hydracore_operator.rollouts.tenant import Tenant
+
+
+def build_view(tenant: Tenant) -> TenantView:
+    """Read the stores and the acknowledged ledger. Nothing is asked or written.
+
+    Slots that the next ledger write frees are left out: that write claims for what the plan
+    starts, and checks the limit on what is then stored. A namespace that lost its tenant label is
+    treated as one that ends: nothing starts, what runs is settled.
+    """
+    stores, namespace = tenant.ctx.stores, tenant.namespace
+    found = stores.namespaces.get(namespace)
+    return TenantView(
+        namespace=namespace,
+        now=tenant.ctx.now(),
+        policy=stores.policies.get(f"{namespace}/{DEFAULT_NAME}"),
+        rollouts=stores.rollouts.in_namespace(namespace),
+        targets=stores.targets.in_namespace(namespace),
+        instances=stores.instances.in_namespace(namespace),
+        bundles={bundle.metadata.name: bundle for bundle in stores.bundles.all()},
+        slots=tenant.ledger.slots(without=tenant.freeing),
+        terminating=found is None or found.terminating or found.tenant_id is None,
+    )

@@ -1,0 +1,167 @@
+"""Which change wakes which reconcile. Waking too much costs a look; too little loses an event."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from hydracore_crds import (
+    Bundle,
+    Instance,
+    InstanceClass,
+    Resource,
+    Rollout,
+    RolloutTarget,
+    UpdatePolicy,
+)
+from hydracore_kube import Namespace
+
+from hydracore_operator.clock import Clock
+from hydracore_operator.context import Stores
+from hydracore_operator.queue import WorkQueue
+
+
+@dataclass(frozen=True)
+class Queues:
+    """One queue per reconciler.
+
+    Attributes:
+        instances: Keys ``namespace/name`` of Instances.
+        bundles: Names of Bundles.
+        policies: Keys ``namespace/name`` of UpdatePolicies.
+        tenants: Namespaces.
+    """
+
+    instances: WorkQueue
+    bundles: WorkQueue
+    policies: WorkQueue
+    tenants: WorkQueue
+
+    @classmethod
+    def create(cls, clock: Clock) -> Queues:
+        """Return empty queues."""
+        names = ("instances", "bundles", "policies", "tenants")
+        return cls(*(WorkQueue(name, clock=clock) for name in names))
+
+    def each(self) -> tuple[WorkQueue, ...]:
+        """Return all queues."""
+        return (self.bundles, self.policies, self.instances, self.tenants)
+
+
+@dataclass
+class Wakeups:
+    """Maps changes in stores to keys in queues."""
+
+    stores: Stores
+    queues: Queues
+    _ends: list[Callable[[], None]] = field(default_factory=list)
+
+    def start(self) -> None:
+        """Wake everything that is known, then go on with every change."""
+        stores = self.stores
+        self._ends = [
+            stores.instances.subscribe(self.instance),
+            stores.bundles.subscribe(self.bundle),
+            stores.classes.subscribe(self.instance_class),
+            stores.policies.subscribe(self.policy),
+            stores.rollouts.subscribe(self.rollout),
+            stores.targets.subscribe(self.target),
+            stores.namespaces.subscribe(self.namespace),
+        ]
+        for bundle in stores.bundles.all():
+            self.queues.bundles.add(bundle.key)
+        for policy in stores.policies.all():
+            self.queues.policies.add(policy.key)
+        for instance in stores.instances.all():
+            self.queues.instances.add(instance.key)
+        for store in (stores.instances, stores.rollouts, stores.targets, stores.policies):
+            for obj in store.all():
+                self._tenant(obj)
+        for namespace in stores.namespaces.all():
+            if namespace.tenant_id is not None:
+                self.queues.tenants.add(namespace.key)
+
+    def stop(self) -> None:
+        """End all subscriptions."""
+        for end in self._ends:
+            end()
+        self._ends.clear()
+
+    def instance(self, old: Instance | None, new: Instance | None) -> None:
+        """Wake the Instance, its tenant, and Bundles that wait for it to let go of them."""
+        obj = new or old
+        if obj is not None:
+            self.queues.instances.add(obj.key)
+            self._tenant(obj)
+            self._deleting_bundles()
+
+    def bundle(self, old: Bundle | None, new: Bundle | None) -> None:
+        """Wake the Bundle, tenants that roll it out, and Instances that it may concern.
+
+        These are Instances whose runtime it is a version of, or whose class installs it first.
+        """
+        obj = new or old
+        if obj is None:
+            return
+        self.queues.bundles.add(obj.key)
+        for rollout in self.stores.rollouts.all():
+            if rollout.spec.bundle_name == obj.key:
+                self._tenant(rollout)
+        first_of = {c.key for c in self.stores.classes.all() if c.spec.bundle_name == obj.key}
+        for instance in self.stores.instances.all():
+            fits = obj.spec.component == "runtime" and instance.spec.runtime_type == obj.spec.slug
+            if fits or instance.spec.class_name in first_of:
+                self.queues.instances.add(instance.key)
+
+    def instance_class(self, old: InstanceClass | None, new: InstanceClass | None) -> None:
+        """Wake the class's Instances."""
+        obj = new or old
+        if obj is not None:
+            for instance in self.stores.instances.all():
+                if instance.spec.class_name == obj.key:
+                    self.queues.instances.add(instance.key)
+
+    def policy(self, old: UpdatePolicy | None, new: UpdatePolicy | None) -> None:
+        """Wake the policy and its tenant."""
+        obj = new or old
+        if obj is not None:
+            self.queues.policies.add(obj.key)
+            self._tenant(obj)
+
+    def rollout(self, old: Rollout | None, new: Rollout | None) -> None:
+        """Wake the tenant, and Bundles that wait for the rollout to let go of them."""
+        obj = new or old
+        if obj is not None:
+            self._tenant(obj)
+            self._deleting_bundles()
+
+    def target(self, old: RolloutTarget | None, new: RolloutTarget | None) -> None:
+        """Wake the tenant; where what is in flight changed, the policy, which shows how many."""
+        obj = new or old
+        if obj is None:
+            return
+        self._tenant(obj)
+        before = old.status.state if old is not None else None
+        after = new.status.state if new is not None else None
+        if before != after and "in_progress" in (before, after):
+            self._policies(obj.metadata.namespace or "")
+
+    def namespace(self, old: Namespace | None, new: Namespace | None) -> None:
+        """Wake the tenant and its policy; a label or an end may make or unmake a tenant."""
+        obj = new or old
+        if obj is not None:
+            self.queues.tenants.add(obj.key)
+            self._policies(obj.key)
+
+    def _tenant(self, obj: Resource) -> None:
+        if obj.metadata.namespace:
+            self.queues.tenants.add(obj.metadata.namespace)
+
+    def _policies(self, namespace: str) -> None:
+        for policy in self.stores.policies.in_namespace(namespace):
+            self.queues.policies.add(policy.key)
+
+    def _deleting_bundles(self) -> None:
+        for bundle in self.stores.bundles.all():
+            if bundle.deleting:
+                self.queues.bundles.add(bundle.key)

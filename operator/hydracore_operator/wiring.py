@@ -1,0 +1,99 @@
+"""The one place that builds the reconcilers and runs their queues while this process leads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from hydracore_operator.context import Context
+from hydracore_operator.reconciler import Closable, Loop, Reconciler
+from hydracore_operator.wakeups import Queues, Wakeups
+
+
+@dataclass(frozen=True)
+class Factories:
+    """How each reconciler is built."""
+
+    instances: Callable[[Context], Reconciler]
+    bundles: Callable[[Context], Reconciler]
+    policies: Callable[[Context], Reconciler]
+    tenants: Callable[[Context], Reconciler]
+    health: Callable[[Context], Loop]
+
+
+def default_factories() -> Factories:
+    """Return the operator's own reconcilers. Imported here, so that tests can do without."""
+    from hydracore_operator.bundles import BundleReconciler  # noqa: PLC0415
+    from hydracore_operator.health import HealthLoop, Together, Verdicts  # noqa: PLC0415
+    from hydracore_operator.instances import Collector, InstanceReconciler  # noqa: PLC0415
+    from hydracore_operator.policies import PolicyReconciler  # noqa: PLC0415
+    from hydracore_operator.rollouts import TenantReconciler  # noqa: PLC0415
+
+    verdicts = Verdicts()
+    return Factories(
+        instances=lambda ctx: InstanceReconciler(ctx, verdicts=verdicts),
+        bundles=BundleReconciler,
+        policies=PolicyReconciler,
+        tenants=TenantReconciler,
+        health=lambda ctx: Together(HealthLoop(ctx, verdicts=verdicts), Collector(ctx)),
+    )
+
+
+class Wiring:
+    """Reconcilers, their queues, and what wakes them."""
+
+    def __init__(
+        self,
+        ctx: Context,
+        queues: Queues,
+        factories: Factories,
+        *,
+        gate: Callable[[], bool],
+    ) -> None:
+        """Build the reconcilers.
+
+        Args:
+            ctx: What they are handed.
+            queues: Their queues.
+            factories: How to build them.
+            gate: Whether this process may still act; asked before each reconcile.
+        """
+        self._queues = queues
+        self._gate = gate
+        self._workers = ctx.settings.workers
+        self._wakeups = Wakeups(ctx.stores, queues)
+        self._health = factories.health(ctx)
+        self._pairs = (
+            (queues.bundles, factories.bundles(ctx)),
+            (queues.policies, factories.policies(ctx)),
+            (queues.instances, factories.instances(ctx)),
+            (queues.tenants, factories.tenants(ctx)),
+        )
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """Let :meth:`run` return: nothing new starts, what runs gets a few seconds."""
+        self._stopping.set()
+        for queue in self._queues.each():
+            queue.stop()
+
+    async def run(self) -> None:
+        """Reconcile until :meth:`stop`; cancellation ends everything at once."""
+        self._wakeups.start()
+        try:
+            async with asyncio.TaskGroup() as group:
+                health = group.create_task(self._health.run(), name="health")
+                for queue, reconciler in self._pairs:
+                    work = queue.run(reconciler.reconcile, workers=self._workers, gate=self._gate)
+                    group.create_task(work, name=queue.name)
+                await self._stopping.wait()
+                health.cancel()
+        finally:
+            self._wakeups.stop()
+            await self._close()
+
+    async def _close(self) -> None:
+        for _, reconciler in self._pairs:
+            if isinstance(reconciler, Closable):
+                await reconciler.close()

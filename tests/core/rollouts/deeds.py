@@ -1,0 +1,185 @@
+"""What people and the world do to a simulated tenant. Each returns an event for ``World.at``."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from hydracore_crds import Instance, Rollout
+from hydracore_crds.base import format_time
+from hydracore_crds.names import (
+    CANCEL_ANNOTATION,
+    CANCELLED_BY_ANNOTATION,
+    PAUSED_BY_ANNOTATION,
+    RESUMED_AT_ANNOTATION,
+)
+
+from tests.core.rollouts import builders
+from tests.core.rollouts.agents import Agent, Behaviour
+from tests.core.rollouts.simulation import Event, World
+
+
+def create(name: str = "r1", **fields: Any) -> Event:
+    def event(world: World) -> None:
+        made = builders.rollout(name, held=False, **fields)
+        changes = {"creation_timestamp": world.now}
+        metadata = made.metadata.model_copy(update=changes)
+        world.rollouts[name] = made.model_copy(update={"metadata": metadata})
+        world.say(name, f"CREATED for {made.spec.bundle_name}")
+
+    return event
+
+
+def _annotate(world: World, name: str, **changes: str | None) -> None:
+    found = world.rollouts[name]
+    notes = {**found.metadata.annotations, **changes}
+    kept = {key: value for key, value in notes.items() if value is not None}
+    metadata = found.metadata.model_copy(update={"annotations": kept})
+    world.rollouts[name] = found.model_copy(update={"metadata": metadata})
+
+
+def _edit(world: World, name: str, **changes: Any) -> None:
+    found: Rollout = world.rollouts[name]
+    spec = found.spec.model_copy(update=changes)
+    raised = {"generation": found.metadata.generation + 1}
+    metadata = found.metadata.model_copy(update=raised)
+    world.rollouts[name] = found.model_copy(update={"spec": spec, "metadata": metadata})
+
+
+def pause(name: str = "r1", by: str = "ada") -> Event:
+    def event(world: World) -> None:
+        if name in world.rollouts:
+            _annotate(world, name, **{PAUSED_BY_ANNOTATION: by})
+            world.say(name, f"PAUSE by {by}")
+
+    return event
+
+
+def pause_by_spec(name: str = "r1", *, paused: bool = True) -> Event:
+    def event(world: World) -> None:
+        if name in world.rollouts:
+            _edit(world, name, paused=paused)
+            world.say(name, f"spec.paused = {paused}")
+
+    return event
+
+
+def resume(name: str = "r1") -> Event:
+    def event(world: World) -> None:
+        if name in world.rollouts:
+            changes = {PAUSED_BY_ANNOTATION: None, RESUMED_AT_ANNOTATION: format_time(world.now)}
+            _annotate(world, name, **changes)
+            world.say(name, "RESUME")
+
+    return event
+
+
+def cancel(name: str = "r1", mode: str = "Graceful") -> Event:
+    def event(world: World) -> None:
+        if name in world.rollouts:
+            _annotate(world, name, **{CANCEL_ANNOTATION: mode, CANCELLED_BY_ANNOTATION: "ada"})
+            world.say(name, f"CANCEL ({mode}) by ada")
+
+    return event
+
+
+def delete_rollout(name: str = "r1") -> Event:
+    def event(world: World) -> None:
+        found = world.rollouts.get(name)
+        if found is not None and not found.metadata.finalizers:
+            del world.rollouts[name]
+            world.say(name, "DELETED, and gone at once: nobody held it")
+        elif found is not None and not found.deleting:
+            metadata = found.metadata.model_copy(update={"deletion_timestamp": world.now})
+            world.rollouts[name] = found.model_copy(update={"metadata": metadata})
+            world.say(name, "DELETED")
+
+    return event
+
+
+def retry(target_name: str) -> Event:
+    """Raise ``spec.attempt``; the API server refuses it unless failed or uncertain."""
+
+    def event(world: World) -> None:
+        found = world.targets.get(target_name)
+        if found is None or found.status.state not in {"failed", "uncertain"}:
+            return
+        attempt = found.spec.attempt + 1
+        spec = found.spec.model_copy(update={"attempt": attempt})
+        raised = {"generation": found.metadata.generation + 1}
+        metadata = found.metadata.model_copy(update=raised)
+        changed = found.model_copy(update={"spec": spec, "metadata": metadata})
+        world.targets[target_name] = changed
+        world.say(target_name, f"RETRY asked: attempt {attempt}")
+
+    return event
+
+
+def delete_instance(name: str) -> Event:
+    """Delete an instance and its server: the agent with all it did is gone."""
+
+    def event(world: World) -> None:
+        if world.instances.pop(name, None) is not None:
+            world.agents[name] = Agent(name)
+            world.say(name, "instance DELETED")
+
+    return event
+
+
+def recreate_instance(name: str) -> Event:
+    def event(world: World) -> None:
+        delete_instance(name)(world)
+        world.instances[name] = builders.instance(name, incarnation=2)
+        world.say(name, "another instance CREATED under this name")
+
+    return event
+
+
+def change_instance(name: str, **status: Any) -> Event:
+    def event(world: World) -> None:
+        found: Instance | None = world.instances.get(name)
+        if found is not None:
+            changed = found.status.model_copy(update=status)
+            world.instances[name] = found.model_copy(update={"status": changed})
+            world.say(name, ", ".join(f"{key} = {value}" for key, value in status.items()))
+
+    return event
+
+
+def silence(name: str, minutes: float) -> Event:
+    def event(world: World) -> None:
+        world.agents[name].silence(world.now + timedelta(minutes=minutes))
+        world.say(name, f"agent falls silent for {minutes:g} min")
+
+    return event
+
+
+def script(name: str, *behaviours: Behaviour) -> Event:
+    def event(world: World) -> None:
+        world.agents[name].script.extend(behaviours)
+
+    return event
+
+
+def set_policy(limit: int, window: tuple[int, int] | None = None) -> Event:
+    def event(world: World) -> None:
+        world.policy = builders.policy(limit, window=window)
+        world.say("policy", f"limit {limit}, window {window or 'always'}")
+
+    return event
+
+
+def yank(version: str) -> Event:
+    def event(world: World) -> None:
+        made = builders.bundle(version, yanked=True)
+        world.bundles[made.metadata.name] = made
+        world.say("bundle", f"{version} YANKED")
+
+    return event
+
+
+def crash(after_writes: int) -> Event:
+    def event(world: World) -> None:
+        world.crash_in = after_writes
+
+    return event

@@ -1,0 +1,235 @@
+"""Carries out intents on the simulator's models, write by write, and may die between two."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hydracore_core.rollouts.model import (
+    Admit,
+    Hold,
+    Intent,
+    LetGo,
+    RefuseRetry,
+    Release,
+    Report,
+    Requeue,
+    Settle,
+    Slot,
+    Start,
+)
+from hydracore_crds import ObjectMeta, OwnerReference, RolloutTarget
+from hydracore_crds.base import set_condition
+from hydracore_crds.names import FINALIZER
+from hydracore_crds.rollout_target import RolloutTargetSpec, RolloutTargetStatus
+
+from tests.core.rollouts import oracles
+from tests.core.rollouts.builders import NAMESPACE, uid_of
+
+if TYPE_CHECKING:
+    from tests.core.rollouts.simulation import World
+
+
+class CrashError(Exception):
+    """The operator dies here."""
+
+
+def write(world: World, what: str) -> None:
+    """Count one write; the operator dies before the one that ``crash_in`` names."""
+    if world.crash_in is None:
+        return
+    if world.crash_in == 0:
+        world.say("operator", f"DIES before it {what}")
+        raise CrashError
+    world.crash_in -= 1
+
+
+def put(world: World, target: RolloutTarget, *, reason: str, flag: Any, **status: Any) -> None:
+    """Write a target's status."""
+    write(world, f"writes {target.metadata.name} {status.get('state', '')}".rstrip())
+    conditions = set_condition(
+        target.status.conditions,
+        "Succeeded",
+        flag,
+        reason=reason,
+        message="",
+        now=world.now,
+        generation=target.metadata.generation,
+    )
+    new = target.status.model_copy(update={**status, "conditions": conditions})
+    changed = target.model_copy(update={"status": new})
+    oracles.transition(target, changed)
+    world.targets[target.metadata.name] = changed
+
+
+def apply(world: World, intent: Intent) -> None:
+    """Carry out one intent that writes."""
+    _DISPATCH[type(intent)](world, intent)
+
+
+def status_of(world: World, name: str, **changes: Any) -> None:
+    """Write part of a rollout's status."""
+    write(world, f"writes the status of {name}")
+    found = world.rollouts[name]
+    status = found.status.model_copy(update=changes)
+    world.rollouts[name] = found.model_copy(update={"status": status})
+
+
+def free(world: World, task_id: str | None) -> None:
+    """Free a slot if there is one."""
+    if task_id in world.ledger:
+        write(world, f"frees the slot of {world.ledger[task_id].target_name}")
+        del world.ledger[task_id]
+
+
+def _hold(world: World, intent: Hold) -> None:
+    write(world, "holds the rollout")
+    found = world.rollouts[intent.rollout_name]
+    metadata = found.metadata.model_copy(update={"finalizers": [FINALIZER]})
+    world.rollouts[intent.rollout_name] = found.model_copy(update={"metadata": metadata})
+
+
+def _admit(world: World, intent: Admit) -> None:
+    found = world.rollouts[intent.rollout_name]
+    status_of(world, found.metadata.name, artifact=intent.artifact, skipped=intent.skipped)
+    for draft in intent.targets:
+        write(world, f"creates {draft.name}")
+        assert draft.name not in world.targets
+        world.targets[draft.name] = RolloutTarget(
+            metadata=ObjectMeta(
+                name=draft.name,
+                namespace=NAMESPACE,
+                generation=1,
+                owner_references=[
+                    OwnerReference(
+                        api_version="hydracore.io/v1alpha1",
+                        kind="Rollout",
+                        name=found.metadata.name,
+                        uid=found.metadata.uid,
+                    )
+                ],
+            ),
+            spec=RolloutTargetSpec(
+                rollout_name=found.metadata.name,
+                instance_name=draft.instance_name,
+                instance_id=draft.instance_id,
+                bundle_hash=intent.artifact.sha256,
+                order=draft.order,
+            ),
+        )
+    status_of(world, found.metadata.name, targets_created=True)
+    skipped = f", skipped {intent.skipped.reasons}" if intent.skipped.count else ""
+    world.say(
+        found.metadata.name,
+        f"admitted: {intent.artifact.version} to {len(intent.targets)} targets{skipped}",
+    )
+
+
+def _start(world: World, intent: Start) -> None:
+    task = uid_of(f"task {next(world.tasks)}")
+    target = world.targets[intent.target_name]
+    write(world, f"claims a slot for {target.metadata.name}")
+    oracles.claim(world, intent)
+    world.ledger[task] = Slot(
+        task,
+        intent.rollout_name,
+        intent.target_name,
+        intent.attempt,
+        intent.instance_name,
+        intent.instance_uid,
+        intent.deadline,
+    )
+    put(
+        world,
+        target,
+        reason="Running",
+        flag="Unknown",
+        state="in_progress",
+        attempt=intent.attempt,
+        task_id=task,
+        started_at=world.now,
+        completed_at=None,
+        deadline=intent.deadline,
+        last_result_status=None,
+        error_message=None,
+    )
+    write(world, f"sends the order of {target.metadata.name}")
+    oracles.order(world, intent)
+    again = f" (attempt {intent.attempt})" if intent.attempt > 1 else ""
+    world.say(intent.target_name, f"-> {intent.instance_name}{again}")
+    agent = world.agents[intent.instance_name]
+    agent.take(task, target.spec.bundle_hash, world.now, intent.deadline)
+
+
+def _settle(world: World, intent: Settle) -> None:
+    target = world.targets[intent.target_name]
+    put(
+        world,
+        target,
+        reason=intent.reason,
+        flag="Unknown" if intent.state == "uncertain" else "False",
+        state=intent.state,
+        attempt=intent.attempt,
+        completed_at=world.now,
+        last_result_status=intent.result,
+        error_message=intent.message,
+    )
+    world.say(intent.target_name, f"{intent.state}: {intent.message} [{intent.reason}]")
+    free(world, target.status.task_id)
+
+
+def _requeue(world: World, intent: Requeue) -> None:
+    target = world.targets[intent.target_name]
+    empty = RolloutTargetStatus(conditions=target.status.conditions)
+    bare = target.model_copy(update={"status": empty})
+    assert target.status.state in {"failed", "uncertain"}
+    put(world, bare, reason="Queued", flag="Unknown", state="queued", attempt=intent.attempt)
+    world.say(intent.target_name, f"queued again (attempt {intent.attempt})")
+
+
+def _refuse(world: World, intent: RefuseRetry) -> None:
+    target = world.targets[intent.target_name]
+    flag = "False" if target.status.state == "failed" else "Unknown"
+    put(world, target, reason="RetryRefused", flag=flag)
+    world.say(intent.target_name, intent.message)
+
+
+def _release(world: World, intent: Release) -> None:
+    world.say("ledger", f"slot of {world.ledger[intent.task_id].target_name} freed: {intent.why}")
+    free(world, intent.task_id)
+
+
+def _report(world: World, intent: Report) -> None:
+    write(world, "reports")
+    found = world.rollouts[intent.rollout_name]
+    world.rollouts[intent.rollout_name] = found.model_copy(update={"status": intent.status})
+    old, new = found.status, intent.status
+    reason = next(c.reason for c in new.conditions if c.type == "Progressing")
+    text = f"{new.state} [{reason}] {new.message}"
+    world.say_once(intent.rollout_name, text)
+    if new.halt_reason is not None and new.halt_reason != old.halt_reason:
+        world.say(intent.rollout_name, new.halt_reason)
+    if old.state != new.state and new.completed_at is not None:
+        window = ", ".join(f"{c.type}={c.status}" for c in new.conditions)
+        world.say(intent.rollout_name, f"completed: {window}")
+
+
+def _let_go(world: World, intent: LetGo) -> None:
+    write(world, "archives")
+    name = intent.rollout_name
+    world.archived.append(name)
+    del world.rollouts[name]
+    world.targets = {k: t for k, t in world.targets.items() if t.spec.rollout_name != name}
+    world.say(name, "archived and gone")
+
+
+_DISPATCH: dict[type, Any] = {
+    Hold: _hold,
+    Admit: _admit,
+    Start: _start,
+    Settle: _settle,
+    Requeue: _requeue,
+    RefuseRetry: _refuse,
+    Release: _release,
+    Report: _report,
+    LetGo: _let_go,
+}

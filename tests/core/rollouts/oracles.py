@@ -1,0 +1,132 @@
+"""What must hold at every step, judged from the agents' records and the ledger itself.
+
+The numbers are those of the design's invariants: I3 never more in flight than the limit, I4 nothing
+starts outside the window, I5 what has ended stays, I6 counts add up and no target is lost.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hydracore_core.rollouts.model import Plan, Report, Start, TenantView
+from hydracore_crds import Rollout, RolloutTarget
+from hydracore_crds.names import CANCEL_ANNOTATION, PAUSED_BY_ANNOTATION
+
+if TYPE_CHECKING:
+    from tests.core.rollouts.simulation import World
+
+ALLOWED = {
+    ("queued", "in_progress"),
+    ("queued", "cancelled"),
+    ("in_progress", "in_progress"),
+    ("in_progress", "succeeded"),
+    ("in_progress", "failed"),
+    ("in_progress", "uncertain"),
+    ("in_progress", "cancelled"),
+    ("uncertain", "succeeded"),
+    ("uncertain", "failed"),
+    ("uncertain", "cancelled"),
+    ("queued", "queued"),
+}
+
+
+def transition(old: RolloutTarget, new: RolloutTarget) -> None:
+    """I5: an ended target never changes its state; only a retry begins anew, as queued."""
+    before, after = old.status.state or "queued", new.status.state or "queued"
+    if before == after:
+        return
+    assert (before, after) in ALLOWED, f"{old.metadata.name}: {before} -> {after}"
+
+
+def limit_of(world: World) -> int:
+    return world.policy.spec.max_parallel_rollouts if world.policy else 2
+
+
+def claim(world: World, intent: Start) -> None:
+    """I3 at the ledger: there is room before the entry is added, and none for that instance."""
+    assert len(world.ledger) < limit_of(world), "the ledger is full"
+    names = {slot.instance_name for slot in world.ledger.values()}
+    assert intent.instance_name not in names, f"{intent.instance_name} has a slot already"
+
+
+def order(world: World, intent: Start) -> None:
+    """I3 and I4 at the agents, and the gates people can close, when an order goes out."""
+    working = [agent for agent in world.agents.values() if agent.working]
+    assert len(working) < limit_of(world), "more in flight than the limit"
+    found = world.rollouts[intent.rollout_name]
+    assert may_send(world, found), f"{intent.target_name} starts when it must not"
+    own = found.spec.strategy.max_parallel
+    mine = [s for s in world.ledger.values() if s.rollout_name == intent.rollout_name]
+    assert own is None or len(mine) <= own, "more in flight than the rollout's own limit"
+    assert world.instances[intent.instance_name].metadata.uid == intent.instance_uid
+
+
+def may_send(world: World, found: Rollout) -> bool:
+    """I4, and the gates that people and the threshold close."""
+    in_time = found.spec.override_window or in_window(world)
+    return in_time and not stopped(found) and not world.terminating
+
+
+def in_window(world: World) -> bool:
+    """Whether the hour is allowed, written out hour by hour."""
+    window = world.policy.spec.maintenance_window if world.policy else None
+    if window is None or window.start_hour_utc == window.end_hour_utc:
+        return True
+    hours, hour = set(), window.start_hour_utc
+    while hour != window.end_hour_utc:
+        hours.add(hour)
+        hour = (hour + 1) % 24
+    return world.now.hour in hours
+
+
+def stopped(rollout: Rollout) -> bool:
+    notes = rollout.metadata.annotations
+    asked = rollout.spec.paused or PAUSED_BY_ANNOTATION in notes
+    ended = rollout.spec.cancel is not None or CANCEL_ANNOTATION in notes or rollout.deleting
+    return asked or ended or rollout.status.halt_reason is not None
+
+
+def report(view: TenantView, intent: Report) -> None:
+    """I6 for every status: the counts add up and are those of the targets that the plan saw."""
+    counts = intent.status.counts
+    assert intent.status.observed_generation is not None
+    if counts is None:
+        return
+    states: list[str] = [
+        t.status.state or "queued"
+        for t in view.targets
+        if t.spec.rollout_name == intent.rollout_name
+    ]
+    assert counts.total == len(states)
+    parts = counts.model_dump(exclude={"total"})
+    assert parts == {state: states.count(state) for state in parts}
+    assert sum(parts.values()) == counts.total
+
+
+def plan_is_sound(view: TenantView, made: Plan) -> None:
+    """Whatever is planned fits the limit before anybody checks again."""
+    starts = [i for i in made.intents if isinstance(i, Start)]
+    assert len(starts) <= max(0, made.limit - made.in_flight)
+    assert made.in_flight >= len(view.slots)
+    names = [i.instance_name for i in starts] + [s.instance_name for s in view.slots]
+    assert len(names) == len(set(names)), "two orders for one instance"
+    for intent in made.intents:
+        if isinstance(intent, Report):
+            report(view, intent)
+    assert made.wake_at is None or made.wake_at > view.now
+
+
+def at_rest(world: World) -> None:
+    """I6 when all is quiet: statuses say what is, and every order in flight has its entry."""
+    for found in world.rollouts.values():
+        mine = [t for t in world.targets.values() if t.spec.rollout_name == found.metadata.name]
+        counts = found.status.counts
+        if found.status.targets_created and counts is not None:
+            assert counts.total == len(mine), f"{found.metadata.name} has lost a target"
+            states: list[str] = [t.status.state or "queued" for t in mine]
+            parts = counts.model_dump(exclude={"total"})
+            assert parts == {state: states.count(state) for state in parts}
+    for target in world.targets.values():
+        if target.status.state == "in_progress":
+            assert target.status.task_id in world.ledger
+    assert len({s.instance_name for s in world.ledger.values()}) == len(world.ledger)

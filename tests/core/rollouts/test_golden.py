@@ -1,0 +1,292 @@
+"""Whole rollouts as stories: the log of each must be the golden one, in whatever order lists are.
+
+``UPDATE_GOLDEN=1 pytest tests/core`` writes the golden files anew; read the difference.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.core.rollouts import deeds
+from tests.core.rollouts.agents import CRASH, Behaviour
+from tests.core.rollouts.builders import bundle, fleet, policy
+from tests.core.rollouts.simulation import Event, World
+
+GOLDEN = Path(__file__).parent / "testdata"
+SEEDS = (0, 1, 2, 7)
+NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+EVENING = datetime(2026, 3, 2, 21, 50, tzinfo=UTC)
+
+
+def straight(seed: int) -> World:
+    """Six instances, limit 2, nothing goes wrong."""
+    world = World(NOON, seed)
+    deeds.create()(world)
+    world.run(60)
+    return world
+
+
+def window_edges(seed: int) -> World:
+    """Window 22:00 to 23:00: nothing before, nothing new after, the rest the next day."""
+    world = World(EVENING, seed, policy=policy(2, window=(22, 23)))
+    for agent in world.agents.values():
+        agent.default = Behaviour(minutes=40)
+    deeds.create(strategy={"targetTimeoutSeconds": 3600})(world)
+    world.run(26 * 60)
+    return world
+
+
+def over_midnight(seed: int) -> World:
+    """Window 23:00 to 01:00 wraps midnight; the rollout goes on through it."""
+    world = World(EVENING, seed, policy=policy(1, window=(23, 1)))
+    for agent in world.agents.values():
+        agent.default = Behaviour(minutes=14)
+    deeds.create()(world)
+    world.run(27 * 60)
+    return world
+
+
+def override(seed: int) -> World:
+    """Outside the window one rollout waits, another with overrideWindow does not."""
+    world = World(NOON, seed, policy=policy(1, window=(22, 23)))
+    deeds.create("waits", instance_names=["a-0", "a-1"])(world)
+    deeds.create("urgent", instance_names=["a-2", "a-3"], override_window=True)(world)
+    world.run(60)
+    return world
+
+
+def pause_and_resume(seed: int) -> World:
+    """Paused by a person in mid-flight: what runs ends, the rest waits for the resume."""
+    world = World(NOON, seed)
+    deeds.create()(world)
+    world.at(5, deeds.pause())
+    world.at(30, deeds.resume())
+    world.run(90)
+    return world
+
+
+def halt_and_resume(seed: int) -> World:
+    """Two crash together: halt. The resume accepts these; a later failure halts again."""
+    world = World(NOON, seed)
+    for name in ("a-0", "a-1", "a-2"):
+        deeds.script(name, CRASH)(world)
+    deeds.create()(world)
+    world.at(20, deeds.resume())
+    world.at(40, deeds.retry("r1-00002"))
+    world.at(50, deeds.resume())
+    world.run(120)
+    return world
+
+
+def percent_threshold(seed: int) -> World:
+    """Half may fail, but only once four have run."""
+    world = World(NOON, seed)
+    for name in ("a-0", "a-1"):
+        deeds.script(name, CRASH)(world)
+    deeds.create(strategy={"failureThreshold": {"percent": 50, "minExecuted": 4}})(world)
+    world.run(60)
+    return world
+
+
+def carry_on(seed: int) -> World:
+    """``onFailure: continue`` never halts; the rollout ends as failed."""
+    world = World(NOON, seed)
+    for name in ("a-0", "a-2", "a-4"):
+        deeds.script(name, CRASH)(world)
+    deeds.create(strategy={"onFailure": "continue", "maxParallel": 1})(world)
+    world.run(60)
+    return world
+
+
+def cancel_graceful(seed: int) -> World:
+    """Queued targets are dropped, those in flight finish."""
+    world = World(NOON, seed)
+    deeds.create()(world)
+    world.at(5, deeds.cancel())
+    world.run(60)
+    return world
+
+
+def cancel_force(seed: int) -> World:
+    """Agents are told to abort; one is silent and is asked again, one had just switched."""
+    world = World(NOON, seed, policy=policy(3))
+    deeds.script("a-0", Behaviour(minutes=8))(world)
+    deeds.script("a-1", Behaviour(minutes=8, silent=6))(world)
+    deeds.script("a-2", Behaviour(minutes=5))(world)
+    deeds.create()(world)
+    world.at(5, deeds.cancel(mode="Force"))
+    world.run(60)
+    return world
+
+
+def lost_answer(seed: int) -> World:
+    """An agent is silent past its deadline: uncertain, then settled by late evidence."""
+    world = World(NOON, seed, instances={i.metadata.name: i for i in fleet(3)})
+    deeds.script("a-0", Behaviour(minutes=3, silent=40))(world)
+    deeds.script("a-1", Behaviour(minutes=3, silent=300))(world)
+    deeds.create(strategy={"failureThreshold": {"count": 3}})(world)
+    world.run(6 * 60)
+    return world
+
+
+def crash_before_in_progress(seed: int) -> World:
+    """The operator dies between its write of the ledger and that of the target."""
+    world = World(NOON, seed, instances={i.metadata.name: i for i in fleet(3)})
+    deeds.create()(world)
+    # Hold, two statuses and three targets of the admission, the report; then the first claim.
+    deeds.crash(8)(world)
+    world.run(60)
+    return world
+
+
+def crash_before_the_order(seed: int) -> World:
+    """The operator dies after it stored ``in_progress``, before the order goes out."""
+    world = World(NOON, seed, instances={i.metadata.name: i for i in fleet(3)})
+    deeds.create()(world)
+    deeds.crash(9)(world)
+    world.run(60)
+    return world
+
+
+def crash_in_admission(seed: int) -> World:
+    """The operator dies while it creates targets; meanwhile an instance stops running."""
+    world = World(NOON, seed, instances={i.metadata.name: i for i in fleet(4)})
+    deeds.create()(world)
+    deeds.crash(4)(world)
+    world.at(0.2, deeds.change_instance("a-0", state="error"))
+    world.run(60)
+    return world
+
+
+def crash_and_silence(seed: int) -> World:
+    """After such a crash the agent is silent too: the slot is kept until the deadline."""
+    world = World(NOON, seed, instances={i.metadata.name: i for i in fleet(3)})
+    deeds.create()(world)
+    deeds.crash(8)(world)
+    deeds.silence("a-0", 60)(world)
+    world.run(90)
+    return world
+
+
+def supersede(seed: int) -> World:
+    """A newer rollout takes over what an older one has queued; what runs finishes first."""
+    world = World(NOON, seed, instances={i.metadata.name: i for i in fleet(4)})
+    deeds.create("old", version="1.1.0")(world)
+    world.at(2, deeds.create("new", version="1.2.0"))
+    world.run(60)
+    return world
+
+
+def retry_and_refusal(seed: int) -> World:
+    """A retry reopens a finished rollout; after a newer rollout it is refused."""
+    world = World(NOON, seed, instances={i.metadata.name: i for i in fleet(2)})
+    deeds.script("a-1", CRASH, CRASH)(world)
+    deeds.create()(world)
+    world.at(10, deeds.retry("r1-00001"))
+    world.at(20, deeds.create("r2", version="1.2.0"))
+    world.at(30, deeds.retry("r1-00001"))
+    world.run(60)
+    return world
+
+
+def instance_deleted(seed: int) -> World:
+    """One instance goes in mid-flight, one while queued, one comes back as somebody else."""
+    world = World(NOON, seed)
+    deeds.create()(world)
+    world.at(1, deeds.delete_instance("a-0"))
+    world.at(2, deeds.delete_instance("a-5"))
+    world.at(3, deeds.recreate_instance("a-4"))
+    world.run(60)
+    return world
+
+
+def unreachable_and_failed(seed: int) -> World:
+    """An unreachable instance is passed over until it is back; a failed one drops out."""
+    world = World(NOON, seed, instances={i.metadata.name: i for i in fleet(4)})
+    deeds.create()(world)
+    world.at(1, deeds.change_instance("a-2", health_status="unreachable"))
+    world.at(1, deeds.change_instance("a-3", state="failed"))
+    world.at(30, deeds.change_instance("a-2", health_status="healthy"))
+    world.run(60)
+    return world
+
+
+def deletion(seed: int) -> World:
+    """A deleted rollout drops its queue, settles what is in flight, and is archived."""
+    world = World(NOON, seed)
+    deeds.create()(world)
+    world.at(5, deeds.delete_rollout())
+    world.run(60)
+    return world
+
+
+def bad_bundles(seed: int) -> World:
+    """No bundle, then one with a wrong digest, then a good one; yanked in mid-flight."""
+    world = World(NOON, seed, instances={i.metadata.name: i for i in fleet(3)}, policy=policy(1))
+    world.bundles = {"none": bundle("9.9.9")}
+    deeds.create()(world)
+
+    def publish(*ready: str) -> Event:
+        def event(w: World) -> None:
+            made = bundle("1.1.0", ready=(ready[0], ready[1]))
+            w.bundles[made.metadata.name] = made
+            w.say("bundle", f"1.1.0 Ready={ready[0]} ({ready[1]})")
+
+        return event
+
+    world.at(5, publish("False", "DigestMismatch"))
+    world.at(10, publish("True", "Verified"))
+    world.at(15, deeds.yank("1.1.0"))
+    world.at(30, deeds.cancel())
+    world.run(60)
+    return world
+
+
+SCENARIOS: tuple[Callable[[int], World], ...] = (
+    straight,
+    window_edges,
+    over_midnight,
+    override,
+    pause_and_resume,
+    halt_and_resume,
+    percent_threshold,
+    carry_on,
+    cancel_graceful,
+    cancel_force,
+    lost_answer,
+    crash_before_in_progress,
+    crash_before_the_order,
+    crash_in_admission,
+    crash_and_silence,
+    supersede,
+    retry_and_refusal,
+    instance_deleted,
+    unreachable_and_failed,
+    deletion,
+    bad_bundles,
+)
+
+
+def story(scenario: Callable[[int], World], seed: int) -> str:
+    lines = scenario(seed).log
+    return "\n".join((f"# {scenario.__doc__}", "", *lines, ""))
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda s: s.__name__)
+def test_story_is_the_golden_one_whatever_the_order(scenario: Callable[[int], World]) -> None:
+    path = GOLDEN / f"{scenario.__name__}.golden"
+    told = story(scenario, SEEDS[0])
+    if os.environ.get("UPDATE_GOLDEN") == "1":
+        path.write_text(told)
+    assert told == path.read_text(), "UPDATE_GOLDEN=1 writes it anew; read the difference"
+    for seed in SEEDS[1:]:
+        assert story(scenario, seed) == told, f"the order of the lists matters (seed {seed})"
+
+
+def test_no_golden_file_is_left_behind() -> None:
+    assert {p.stem for p in GOLDEN.glob("*.golden")} == {s.__name__ for s in SCENARIOS}

@@ -1,0 +1,115 @@
+"""Random histories: whatever people, agents and crashes do, the invariants hold and it ends.
+
+The oracles assert I3 to I6 at every step (see ``oracles.py``); here only the events are made.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.core.rollouts import deeds
+from tests.core.rollouts.agents import Behaviour
+from tests.core.rollouts.builders import fleet, policy
+from tests.core.rollouts.simulation import Event, World
+
+START = datetime(2026, 3, 2, 21, 30, tzinfo=UTC)
+INSTANCES = [f"a-{number}" for number in range(5)]
+ROLLOUTS = ["r1", "r2"]
+TARGETS = [f"{name}-{order:05d}" for name in ROLLOUTS for order in range(5)]
+
+instance_names = st.sampled_from(INSTANCES)
+rollout_names = st.sampled_from(ROLLOUTS)
+behaviours = st.builds(
+    Behaviour,
+    minutes=st.sampled_from([1, 4, 14, 30]),
+    outcome=st.sampled_from(["activated", "activated", "rolled_back", "rejected"]),
+    silent=st.sampled_from([0, 0, 3, 25]),
+)
+strategies = st.sampled_from(
+    [
+        {},
+        {"maxParallel": 1},
+        {"onFailure": "continue"},
+        {"failureThreshold": {"percent": 40, "minExecuted": 2}},
+        {"failureThreshold": {"count": 3}, "targetTimeoutSeconds": 300},
+    ]
+)
+events: st.SearchStrategy[Event] = st.one_of(
+    st.builds(deeds.pause, rollout_names),
+    st.builds(deeds.resume, rollout_names),
+    st.builds(deeds.resume, rollout_names),
+    st.builds(deeds.cancel, rollout_names, st.sampled_from(["Graceful", "Force"])),
+    st.builds(deeds.delete_rollout, rollout_names),
+    st.builds(deeds.retry, st.sampled_from(TARGETS)),
+    st.builds(deeds.retry, st.sampled_from(TARGETS)),
+    st.builds(deeds.delete_instance, instance_names),
+    st.builds(deeds.recreate_instance, instance_names),
+    st.builds(
+        deeds.change_instance,
+        instance_names,
+        health_status=st.sampled_from(["unreachable", "healthy"]),
+    ),
+    st.builds(deeds.change_instance, instance_names, state=st.sampled_from(["error", "running"])),
+    st.builds(deeds.silence, instance_names, st.sampled_from([1, 10, 40])),
+    st.builds(deeds.set_policy, st.integers(1, 4), st.sampled_from([None, (22, 23), (23, 1)])),
+    st.builds(deeds.crash, st.integers(0, 12)),
+    st.builds(deeds.crash, st.integers(0, 12)),
+)
+histories = st.lists(
+    st.tuples(st.sampled_from([0, 0.5, 2, 3, 7, 16, 45]), events), min_size=1, max_size=10
+)
+
+
+def world_of(scripts: list[tuple[str, Behaviour]], strategy: dict[str, object], seed: int) -> World:
+    world = World(START, seed, instances={i.metadata.name: i for i in fleet(5)}, policy=policy(2))
+    for name, behaviour in scripts:
+        deeds.script(name, behaviour)(world)
+    deeds.create("r1", strategy=strategy)(world)
+    world.at(20, deeds.create("r2", version="1.2.0"))
+    return world
+
+
+@given(
+    scripts=st.lists(st.tuples(instance_names, behaviours), max_size=6),
+    strategy=strategies,
+    history=histories,
+    seed=st.integers(0, 3),
+)
+@settings(
+    max_examples=80, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+def test_invariants_hold_and_everything_settles(
+    scripts: list[tuple[str, Behaviour]],
+    strategy: dict[str, object],
+    history: list[tuple[float, Event]],
+    seed: int,
+) -> None:
+    world = world_of(scripts, strategy, seed)
+    minutes = 0.0
+    for gap, event in history:
+        minutes += gap
+        world.at(minutes, event)
+    world.run(minutes + 60)
+    # Calm: always open, everybody back, nobody in the way; then all must come to an end.
+    world.crash_in = None
+    deeds.set_policy(3)(world)
+    for name in INSTANCES:
+        deeds.change_instance(name, state="running", health_status="healthy")(world)
+    for _ in range(6):
+        for name in ROLLOUTS:
+            deeds.resume(name)(world)
+        world.run(60)
+    assert not world.ledger
+    for found in world.rollouts.values():
+        assert found.status.state in {"succeeded", "failed", "cancelled"}, world.log[-20:]
+        assert found.status.completed_at is not None
+    states = {target.status.state for target in world.targets.values()}
+    assert states <= {"succeeded", "failed", "uncertain", "cancelled"}
+    plans = world.plans
+    before = (dict(world.rollouts), dict(world.targets))
+    world.step()
+    assert world.plans == plans + 1, "it does not rest"
+    assert before == (world.rollouts, world.targets)

@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hydracore_core.rollouts.model import Plan, Report, Settle, Start
+from hydracore_core.rollouts.plan import plan
+from hydracore_crds.instance import InstanceUpdatePolicy
+from hydracore_crds.names import PAUSED_ANNOTATION
+
+from tests.core.rollouts.builders import (
+    NOW,
+    fleet,
+    instance,
+    of,
+    policy,
+    rollout,
+    running,
+    slot,
+    target,
+    view,
+)
+
+
+def decide(count: int = 6, limit: int = 2, **fields: Any) -> Plan:
+    owner = fields.pop("owner", None) or rollout(admitted=True)
+    some = fields.pop("instances", None) or fleet(count)
+    targets = fields.pop("targets", None) or [target(owner, i, n) for n, i in enumerate(some)]
+    fields = {"rollouts": [owner], "policy": policy(limit), **fields}
+    return plan(view(instances=some, targets=targets, **fields))
+
+
+def started(made: Plan) -> list[str]:
+    return [start.target_name for start in of(made, Start)]
+
+
+def reason(made: Plan) -> str:
+    (report,) = of(made, Report)
+    return report.status.conditions[0].reason
+
+
+def test_as_many_as_fit_in_the_order_of_the_plan() -> None:
+    made = decide(limit=4)
+    assert started(made) == ["r1-00000", "r1-00001", "r1-00002", "r1-00003"]
+    first = of(made, Start)[0]
+    assert first.deadline == NOW + timedelta(seconds=900)
+    assert first.instance_uid == fleet(1)[0].metadata.uid
+    assert first.attempt == 1
+
+
+def test_every_ledger_entry_counts_whatever_it_is_for() -> None:
+    stranger = rollout("x", admitted=True)
+    entries = [slot(running(stranger, instance(f"x-{n}"), n), instance(f"x-{n}")) for n in range(3)]
+    assert started(decide(limit=4, slots=entries)) == ["r1-00000"]
+    made = decide(limit=3, slots=entries)
+    assert started(made) == []
+    assert reason(made) == "WaitingForSlot"
+    assert made.in_flight == 3
+
+
+def test_a_target_in_progress_counts_though_the_ledger_has_lost_it() -> None:
+    owner, some = rollout(admitted=True), fleet(6)
+    targets = [running(owner, some[0]), *(target(owner, i, n) for n, i in enumerate(some) if n)]
+    assert started(decide(limit=2, owner=owner, targets=targets)) == ["r1-00001"]
+    assert started(decide(limit=1, owner=owner, targets=targets)) == []
+
+
+def test_a_limit_that_was_lowered_starts_nothing_and_is_no_error() -> None:
+    owner, some = rollout(admitted=True), fleet(6)
+    flying = [running(owner, some[n], n) for n in range(3)]
+    targets = [*flying, *(target(owner, some[n], n) for n in range(3, 6))]
+    entries = [slot(t, some[n]) for n, t in enumerate(flying)]
+    made = decide(limit=1, owner=owner, targets=targets, slots=entries)
+    assert started(made) == []
+    assert (made.limit, made.in_flight) == (1, 3)
+
+
+def test_the_rollouts_own_limit_holds_as_well_but_never_raises_the_tenants() -> None:
+    small = rollout(admitted=True, strategy={"maxParallel": 1})
+    assert len(started(decide(limit=4, owner=small))) == 1
+    large = rollout(admitted=True, strategy={"maxParallel": 9})
+    assert len(started(decide(limit=4, owner=large))) == 4
+    some = fleet(6)
+    flying = running(small, some[0])
+    targets = [flying, target(small, some[1], 1)]
+    made = decide(4, 4, owner=small, targets=targets, slots=[slot(flying, some[0])])
+    assert started(made) == []
+
+
+def test_the_oldest_rollout_first() -> None:
+    old, new = (
+        rollout("z-old", admitted=True, age=timedelta(hours=1)),
+        rollout("new", admitted=True),
+    )
+    some = fleet(4)
+    targets = [target(new, some[0]), target(new, some[1], 1)]
+    targets += [target(old, some[2]), target(old, some[3], 1)]
+    made = decide(limit=3, rollouts=[new, old], targets=targets)
+    assert started(made) == ["z-old-00000", "z-old-00001", "new-00000"]
+
+
+def test_never_two_orders_for_one_instance() -> None:
+    old, new = rollout("old", admitted=True, age=timedelta(hours=1)), rollout("new", admitted=True)
+    pinned = new.status.artifact
+    assert pinned is not None
+    new.status.artifact = pinned.model_copy(update={"slug": "other"})
+    (only,) = fleet(1)
+    made = decide(
+        limit=5,
+        instances=[only],
+        rollouts=[old, new],
+        targets=[target(old, only), target(new, only)],
+    )
+    assert started(made) == ["old-00000"]
+
+
+@pytest.mark.parametrize("state", ["failed", "error"])
+def test_an_instance_that_needs_a_person_drops_out(state: Any) -> None:
+    made = decide(instances=[instance("a-0", state=state), instance("a-1")], limit=1)
+    assert started(made) == ["r1-00001"]
+    (settle,) = of(made, Settle)
+    assert (settle.state, settle.reason) == ("cancelled", "NotRunning")
+    assert "redeploy" in settle.message
+
+
+def test_switched_off_since_drops_out_unless_it_is_a_redeploy() -> None:
+    off = instance("a-0", update_policy=InstanceUpdatePolicy(runtime="disabled"))
+    (settle,) = of(decide(instances=[off]), Settle)
+    assert settle.reason == "PolicyDisabled"
+    forced = rollout(admitted=True, force=True)
+    assert len(started(decide(instances=[off], owner=forced))) == 1
+
+
+@pytest.mark.parametrize("fields", [{"health": "unreachable"}, {"state": "provisioning"}])
+def test_one_that_may_come_back_is_passed_over_and_blocks_nobody(fields: dict[str, Any]) -> None:
+    made = decide(instances=[instance("a-0", **fields), instance("a-1")], limit=1)
+    assert started(made) == ["r1-00001"]
+    assert of(made, Settle) == []
+    alone = decide(instances=[instance("a-0", **fields)])
+    assert started(alone) == []
+    assert reason(alone) == "WaitingForInstance"
+    assert any("a-0" in note.text for note in alone.notes)
+
+
+def test_a_paused_instance_is_left_alone() -> None:
+    paused = instance("a-0")
+    paused.metadata.annotations[PAUSED_ANNOTATION] = "true"
+    assert started(decide(instances=[paused])) == []
+
+
+def test_one_that_reports_the_digest_already_is_started_so_that_its_agent_proves_it() -> None:
+    assert len(started(decide(instances=[instance("a-0", version="1.1.0")]))) == 1
+
+
+def test_a_target_in_deletion_is_not_started() -> None:
+    owner = rollout(admitted=True)
+    leaving = target(owner, instance("a-0"))
+    leaving.metadata.deletion_timestamp = NOW
+    assert started(decide(instances=[instance("a-0")], owner=owner, targets=[leaving])) == []

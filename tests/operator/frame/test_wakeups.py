@@ -1,0 +1,180 @@
+"""Which change wakes which key."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hydracore_crds import (
+    Bundle,
+    Instance,
+    InstanceClass,
+    Resource,
+    Rollout,
+    RolloutTarget,
+    UpdatePolicy,
+)
+from hydracore_kube import Namespace
+from hydracore_operator.context import Stores
+from hydracore_operator.wakeups import Queues, Wakeups
+
+from tests.operator.frame.fakes import FakeClock
+
+SHA = "ab" * 32
+NAME = "runtime-expressclaw-1.0.0"
+SPECS: dict[type[Resource], dict[str, Any]] = {
+    Instance: {"className": "small", "regionId": "eu"},
+    InstanceClass: {
+        "displayName": "Small",
+        "provider": "local",
+        "serverType": "s",
+        "regions": {"eu": "here"},
+        "bundleName": NAME,
+    },
+    Bundle: {
+        "component": "runtime",
+        "slug": "expressclaw",
+        "version": "1.0.0",
+        "artifact": {"uri": "store:///x", "sha256": SHA, "sizeBytes": 1},
+        "signature": {"keyId": "k", "value": "A" * 86 + "=="},
+    },
+    Rollout: {"bundleName": NAME},
+    RolloutTarget: {
+        "rolloutName": "r",
+        "instanceName": "i",
+        "instanceId": "00000000-0000-4000-8000-000000000000",
+        "bundleHash": SHA,
+        "order": 0,
+    },
+    UpdatePolicy: {},
+    Namespace: {},
+}
+_version = iter(range(1, 10_000))
+
+
+def _make(kind: type[Resource], name: str, namespace: str | None = None, **parts: Any) -> Any:
+    metadata = {
+        "name": name,
+        "namespace": namespace,
+        "uid": f"{kind.__name__}-{namespace}-{name}",
+        "resourceVersion": str(next(_version)),
+        **parts.pop("metadata", {}),
+    }
+    spec = {**SPECS[kind], **parts.pop("spec", {})}
+    return kind.model_validate({"metadata": metadata, "spec": spec, **parts})
+
+
+class World:
+    """Stores, queues, and what was woken since last asked."""
+
+    def __init__(self) -> None:
+        self.stores = Stores()
+        self.queues = Queues.create(FakeClock())
+        self.wakeups = Wakeups(self.stores, self.queues)
+
+    def put(self, kind: type[Resource], name: str, namespace: str | None = None, **p: Any) -> None:
+        store = next(s for s in self.stores.each() if s.kind is kind)
+        store.upsert(_make(kind, name, namespace, **p))
+
+    def woken(self) -> set[str]:
+        """Return ``queue:key`` of what waits, and forget it."""
+        found = set()
+        for queue in self.queues.each():
+            found |= {f"{queue.name}:{key}" for key in queue._waiting}
+            queue._waiting.clear()
+        return found
+
+
+@pytest.fixture
+def world() -> World:
+    made = World()
+    made.put(Namespace, "t", metadata={"labels": {"hydracore.io/tenant-id": "t"}})
+    made.put(InstanceClass, "small")
+    made.put(Bundle, NAME)
+    made.put(Bundle, "runtime-other-1.0.0", spec={"slug": "other"})
+    made.put(Instance, "i", "t")
+    made.put(Instance, "elsewhere", "u", spec={"className": "big", "runtimeType": "other"})
+    made.put(UpdatePolicy, "default", "t")
+    made.put(Rollout, "r", "t")
+    made.put(RolloutTarget, "r-00000", "t")
+    made.wakeups.start()
+    return made
+
+
+def test_at_the_start_everything_known_is_woken(world: World) -> None:
+    assert world.woken() == {
+        "bundles:runtime-other-1.0.0",
+        f"bundles:{NAME}",
+        "instances:t/i",
+        "instances:u/elsewhere",
+        "policies:t/default",
+        "tenants:t",
+        "tenants:u",
+    }
+
+
+CHANGES: list[tuple[str, type[Resource], str, str | None, dict[str, Any], set[str]]] = [
+    ("instance", Instance, "i", "t", {}, {"instances:t/i", "tenants:t"}),
+    ("class", InstanceClass, "small", None, {}, {"instances:t/i"}),
+    ("bundle", Bundle, NAME, None, {}, {f"bundles:{NAME}", "instances:t/i", "tenants:t"}),
+    (
+        "another slug's bundle",
+        Bundle,
+        "runtime-other-1.0.0",
+        None,
+        {"spec": {"slug": "other"}},
+        {"bundles:runtime-other-1.0.0", "instances:u/elsewhere"},
+    ),
+    ("policy", UpdatePolicy, "default", "t", {}, {"policies:t/default", "tenants:t"}),
+    ("rollout", Rollout, "r", "t", {}, {"tenants:t"}),
+    ("target", RolloutTarget, "r-00000", "t", {}, {"tenants:t"}),
+    (
+        "target in flight",
+        RolloutTarget,
+        "r-00000",
+        "t",
+        {"status": {"state": "in_progress"}},
+        {"tenants:t", "policies:t/default"},
+    ),
+    ("namespace", Namespace, "t", None, {}, {"tenants:t", "policies:t/default"}),
+]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "namespace", "parts", "woken"),
+    [change[1:] for change in CHANGES],
+    ids=[change[0] for change in CHANGES],
+)
+def test_a_change_wakes(
+    world: World,
+    kind: type[Resource],
+    name: str,
+    namespace: str | None,
+    parts: dict[str, Any],
+    woken: set[str],
+) -> None:
+    world.woken()
+    world.put(kind, name, namespace, **parts)
+    assert world.woken() == woken
+
+
+def test_a_deletion_wakes_too(world: World) -> None:
+    world.woken()
+    world.stores.instances.remove("t/i", "Instance-t-i")
+    assert world.woken() == {"instances:t/i", "tenants:t"}
+
+
+def test_a_bundle_that_waits_to_go_is_asked_again_when_users_change(world: World) -> None:
+    world.put(Bundle, NAME, metadata={"deletionTimestamp": "2030-01-01T00:00:00Z"})
+    world.woken()
+    world.put(Rollout, "r", "t")
+    assert world.woken() == {"tenants:t", f"bundles:{NAME}"}
+    world.put(Instance, "i", "t")
+    assert f"bundles:{NAME}" in world.woken()
+
+
+def test_after_stop_nothing_is_woken(world: World) -> None:
+    world.woken()
+    world.wakeups.stop()
+    world.put(Instance, "i", "t")
+    assert world.woken() == set()

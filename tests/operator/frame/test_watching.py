@@ -1,0 +1,168 @@
+"""kopf's events reach the stores on the real API server, with the operator's rights alone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from hydracore_crds import KINDS, Bundle, Instance, Resource
+from hydracore_kube import KubeClient, Namespace
+from hydracore_operator.context import Stores
+from hydracore_operator.relist import Relister
+from hydracore_operator.watching import WatchEnded, Watcher
+
+from tests.operator.frame.fakes import FakeClock, settle, until
+from tests.operator.frame.test_wakeups import SPECS
+
+pytestmark = pytest.mark.cluster
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def admin(admin_kubeconfig: str) -> AsyncIterator[KubeClient]:
+    client = await KubeClient.connect(admin_kubeconfig, field_manager="test")
+    yield client
+    await client.close()
+
+
+class Running:
+    """A watcher and a relister over fresh stores."""
+
+    def __init__(self, kubeconfig: str, kube: KubeClient) -> None:
+        self.stores = Stores()
+        self.listed: list[str] = []
+        self.relister = Relister(kube, self.stores.each(), retry_seconds=0.2)
+        self.watcher = Watcher(kubeconfig, self.stores.each(), listed=self._listed)
+
+    def _listed(self, plural: str) -> None:
+        self.listed.append(plural)
+        self.relister.want(plural)
+
+
+@asynccontextmanager
+async def _running(kubeconfig: str) -> AsyncIterator[Running]:
+    kube = await KubeClient.connect(kubeconfig, field_manager="hydracore-operator")
+    running = Running(kubeconfig, kube)
+    before = asyncio.all_tasks()
+    tasks = [
+        asyncio.create_task(running.watcher.run()),
+        asyncio.create_task(running.relister.run()),
+    ]
+    try:
+        await until(lambda: all(store.ready.is_set() for store in running.stores.each()))
+        yield running
+        assert not any(task.done() for task in tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await kube.close()
+    await settle()
+    assert asyncio.all_tasks() <= before
+
+
+def _wire(kind: type[Resource], name: str, namespace: str) -> Any:
+    metadata = {"name": name, "namespace": namespace if kind.KIND.namespaced else None}
+    return kind.model_validate({"metadata": metadata, "spec": SPECS[kind]})
+
+
+def _name(kind: type[Resource], namespace: str) -> str:
+    if kind is Bundle:
+        return "runtime-expressclaw-1.0.0"
+    return "default" if kind.KIND.kind == "UpdatePolicy" else namespace
+
+
+async def test_events_of_every_kind_reach_their_store(
+    admin: KubeClient, operator_kubeconfig: str, namespace: str
+) -> None:
+    async with _running(operator_kubeconfig) as running:
+        by_kind = {store.kind: store for store in running.stores.each()}
+        await until(lambda: running.stores.namespaces.get(namespace) is not None)
+        made = [await admin.create(_wire(k, _name(k, namespace), namespace)) for k in KINDS]
+        for obj in made:
+            await until(lambda obj=obj: by_kind[type(obj)].get(obj.key) is not None)  # type: ignore[misc]
+        # A change and a deletion of each, too.
+        for obj in made:
+            place = (type(obj), obj.metadata.name, obj.metadata.namespace)
+            await admin.patch(*place, {"metadata": {"annotations": {"x": "y"}}})
+            await until(
+                lambda obj=obj: by_kind[type(obj)].get(obj.key).metadata.annotations == {"x": "y"}  # type: ignore[misc,union-attr]
+            )
+            await admin.delete(*place)
+            await until(lambda obj=obj: by_kind[type(obj)].get(obj.key) is None)  # type: ignore[misc]
+        assert set(running.watcher.ages()) == {store.kind.KIND.plural for store in by_kind.values()}
+        assert max(running.watcher.ages().values()) < 60
+
+
+async def test_watching_writes_nothing(
+    admin: KubeClient, operator_kubeconfig: str, namespace: str
+) -> None:
+    made = await admin.create(_wire(Instance, "quiet", namespace))
+    async with _running(operator_kubeconfig) as running:
+        await until(lambda: running.stores.instances.get(made.key) is not None)
+        await asyncio.sleep(1.0)
+        found = await admin.get(Instance, "quiet", namespace)
+    assert found.metadata.resource_version == made.metadata.resource_version
+    events, _ = await admin.list_raw(("v1", "events", namespace, None))
+    assert events == []
+
+
+async def test_after_an_api_server_restart_events_go_on_and_no_ghost_stays(
+    cluster: Any, admin: KubeClient, operator_kubeconfig: str, namespace: str
+) -> None:
+    for name in ("kept", "goes"):
+        await admin.create(_wire(Instance, name, namespace))
+    async with _running(operator_kubeconfig) as running:
+        await until(lambda: len(running.stores.instances.in_namespace(namespace)) == 2)
+        await cluster.restart_apiserver()
+        await admin.delete(Instance, "goes", namespace)
+        await admin.create(_wire(Instance, "comes", namespace))
+        await until(
+            lambda: (
+                {i.metadata.name for i in running.stores.instances.in_namespace(namespace)}
+                == {"kept", "comes"}
+            ),
+            seconds=60,
+        )
+
+
+async def test_a_relist_of_kopf_asks_for_a_list_of_ours(operator_kubeconfig: str) -> None:
+    async with _running(operator_kubeconfig) as running:
+        plurals = {store.kind.KIND.plural for store in running.stores.each()}
+        assert set(running.listed) == plurals
+
+
+async def test_a_ghost_goes_with_the_list_after_a_relist(
+    operator_kubeconfig: str, namespace: str
+) -> None:
+    async with _running(operator_kubeconfig) as running:
+        ghost = Namespace.model_validate(
+            {"metadata": {"name": "ghost", "uid": "ghost", "resourceVersion": "1"}}
+        )
+        running.stores.namespaces.upsert(ghost)
+        running.relister.want("namespaces")
+        await until(lambda: running.stores.namespaces.get("ghost") is None)
+        assert running.stores.namespaces.get(namespace) is not None
+
+
+async def test_a_blind_watch_ends_the_process(operator_kubeconfig: str) -> None:
+    clock = FakeClock()
+    stores, listed = Stores(), set[str]()
+    watcher = Watcher(operator_kubeconfig, stores.each(), listed=listed.add, clock=clock)
+    task = asyncio.create_task(watcher.run())
+    await until(lambda: len(listed) == len(stores.each()))
+    clock.freeze(601)
+    await clock.advance(10)
+    with pytest.raises(WatchEnded, match="no sign of life from the watches of"):
+        async with asyncio.timeout(20):
+            await task
+
+
+async def test_without_credentials_it_ends_with_the_reason(tmp_path: Any) -> None:
+    watcher = Watcher(str(tmp_path / "nowhere"), Stores().each(), listed=lambda _plural: None)
+    with pytest.raises(WatchEnded, match="there is no such file"):
+        async with asyncio.timeout(20):
+            await watcher.run()

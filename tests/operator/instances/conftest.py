@@ -1,0 +1,21 @@
+"""The world of the Instance reconciler's tests."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.operator.instances.world import World, make_world
+
+
+@pytest.fixture
+async def world(
+    operator_kubeconfig: str, admin_kubeconfig: str, namespace: str, tmp_path: Path
+) -> AsyncIterator[World]:
+    """A tenant with a class and a verified runtime 1.0.0."""
+    async with make_world(operator_kubeconfig, admin_kubeconfig, namespace, tmp_path) as made:
+        await made.publish()
+        await made.sell()
+        yield made

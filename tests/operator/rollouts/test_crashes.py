@@ -1,0 +1,155 @@
+"""The engine as a whole, in memory: crashes, rivals and lost answers."""
+
+from __future__ import annotations
+
+import asyncio
+
+from hydracore_kube import Unavailable
+
+from tests.operator.rollouts.world import World, release_all
+
+
+async def test_a_killed_operator_leaves_no_second_activation() -> None:
+    async with World(instances=6, limit=3) as world:
+        for agent in world.all_agents():
+            agent.hold = True
+        rollout = world.roll()
+        first = world.operator(epoch=1)
+        await world.until(lambda: len(world.oracle.in_flight) == 3, "three in flight")
+        await first.kill()
+        sent = world.agents.count("send_order")
+        second = world.operator(epoch=2)
+        await world.until(lambda: second.engine.in_flight("acme") == 3, "drives of the new leader")
+        assert world.agents.count("send_order") == sent
+        await release_all(world, rollout)
+        assert len(world.oracle.activated) == len(set(world.oracle.activated)) == 6
+        assert all(world.oracle.activations_of(i) == 1 for i in world.agents.agents)
+        assert world.oracle.most_in_flight == 3
+
+
+async def test_a_claim_without_target_is_freed_by_the_next_leader() -> None:
+    """The operator dies between its ledger write and in_progress."""
+    async with World(instances=1) as world:
+        died = asyncio.Event()
+
+        async def die(verb: str, _name: str) -> None:
+            if verb == "status rollouttargets":
+                died.set()
+                await asyncio.Event().wait()
+
+        world.kube.before = die
+        rollout = world.roll()
+        first = world.operator(epoch=1)
+        await asyncio.wait_for(died.wait(), 5)
+        await first.kill()
+        assert len(world.entries()) == 1
+        world.kube.before = None
+        world.operator(epoch=2)
+        await world.finished(rollout, "succeeded")
+        assert len(world.oracle.activated) == 1
+
+
+async def test_a_crash_between_in_progress_and_the_order() -> None:
+    async with World(instances=1) as world:
+        stored = asyncio.Event()
+
+        async def die(verb: str, _name: str) -> None:
+            if verb == "status rollouttargets":
+                stored.set()
+                await asyncio.Event().wait()
+
+        world.kube.after = die
+        rollout = world.roll()
+        first = world.operator(epoch=1)
+        await asyncio.wait_for(stored.wait(), 5)
+        await first.kill()
+        assert world.states() == ["in_progress"]
+        assert world.oracle.accepted == []
+        world.kube.after = None
+        world.operator(epoch=2)
+        await world.finished(rollout, "succeeded")
+        assert len(world.oracle.accepted) == 1
+
+
+async def test_two_operators_never_exceed_the_limit() -> None:
+    async with World(instances=12, limit=3) as world:
+        rollout = world.roll()
+        world.operator(epoch=1)
+        world.operator(epoch=2)
+        await world.finished(rollout, "succeeded")
+        assert world.oracle.most_in_flight <= 3
+        assert all(world.oracle.activations_of(i) == 1 for i in world.agents.agents)
+        await world.until(lambda: not world.entries(), "the ledger to be empty")
+
+
+async def test_a_blind_old_leader_starts_nothing_twice() -> None:
+    """One operator's watch has stopped; both work from what they know."""
+    async with World(instances=6, limit=2) as world:
+        rollout = world.roll()
+        old = world.operator(epoch=1, run=False)
+        await old.engine.reconcile("acme")
+        world.kube._stores = [s for s in world.kube._stores if s not in old.stores.each()]
+        old.run()
+        world.operator(epoch=2)
+        await world.finished(rollout, "succeeded")
+        assert world.oracle.most_in_flight <= 2
+        assert all(world.oracle.activations_of(i) == 1 for i in world.agents.agents)
+
+
+async def test_a_lost_ledger_is_written_again() -> None:
+    async with World(instances=3, limit=2) as world:
+        for agent in world.all_agents():
+            agent.hold = True
+        rollout = world.roll()
+        first = world.operator(epoch=1)
+        await world.until(lambda: len(world.oracle.in_flight) == 2, "two in flight")
+        await first.kill()
+        world.kube.raw.clear()
+        world.operator(epoch=2)
+        await world.until(lambda: len(world.entries()) == 2, "two entries")
+        await release_all(world, rollout)
+        assert world.oracle.most_in_flight == 2
+
+
+async def test_unknown_outcomes_of_writes_lose_nothing() -> None:
+    """Every third write is carried out, but its answer is lost."""
+    async with World(instances=6, limit=3) as world:
+        writes = 0
+
+        async def lose(_verb: str, _name: str) -> None:
+            nonlocal writes
+            writes += 1
+            if writes % 3 == 0:
+                raise Unavailable("the answer was lost")
+
+        world.kube.after = lose
+        rollout = world.roll()
+        world.operator()
+        await world.finished(rollout, "succeeded")
+        assert world.oracle.most_in_flight <= 3
+        assert all(world.oracle.activations_of(i) == 1 for i in world.agents.agents)
+
+
+async def test_a_second_writer_loses_no_status() -> None:
+    async with World(instances=6, limit=2) as world:
+        rollout = world.roll()
+        world.operator()
+        stop = asyncio.Event()
+
+        async def scribble() -> int:
+            count = 0
+            while not stop.is_set():
+                count += 1
+                world.kube.annotate(rollout, scribble=str(count))
+                for target in world.targets():
+                    world.kube.annotate(target, scribble=str(count))
+                await asyncio.sleep(0.02)
+            return count
+
+        scribbling = asyncio.create_task(scribble())
+        await world.finished(rollout, "succeeded")
+        stop.set()
+        assert await scribbling > 1
+        counts = world.kube.current(rollout).status.counts
+        assert counts is not None
+        assert counts.succeeded == counts.total == 6

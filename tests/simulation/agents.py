@@ -1,0 +1,170 @@
+"""A fleet of simulated agents behind one HTTP server, with real proofs and switchable faults.
+
+Every agent has an address of its own in 127.0.0.0/8 at one port, so that thousands fit into one
+process. Requests must carry the control plane's token, as with the real agent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import json
+import socket
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Self
+from uuid import uuid4
+
+import jwt
+from aiohttp import web
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from hydracore_agentclient import AgentEndpoint, ControlPlaneKey
+
+from tests.simulation.agent import Oracle, RefusedError, SimAgent
+
+FIRST_ADDRESS = 1 << 16
+_BACKLOG = 1024
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class AgentFleet:
+    """Agents and the server that answers for them: ``async with AgentFleet(key) as fleet``."""
+
+    def __init__(
+        self, control_plane: ControlPlaneKey, *, now: Callable[[], datetime] = _utc_now
+    ) -> None:
+        self.oracle = Oracle()
+        self.agents: dict[str, SimAgent] = {}
+        self._now = now
+        raw = base64.b64decode(control_plane.public_key_base64)
+        self._trusted = Ed25519PublicKey.from_public_bytes(raw)
+        self._stranger = Ed25519PrivateKey.generate()
+        self._by_address: dict[str, SimAgent] = {}
+        self._runner = web.ServerRunner(web.Server(self._handle, access_log=None))
+        self._port = 0
+
+    async def __aenter__(self) -> Self:
+        listener = socket.create_server(("0.0.0.0", 0), backlog=_BACKLOG)
+        self._port = listener.getsockname()[1]
+        await self._runner.setup()
+        await web.SockSite(self._runner, listener).start()
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        await asyncio.gather(*(agent.close() for agent in self.agents.values()))
+        await self._runner.cleanup()
+
+    def add(self, instance_id: str | None = None, *, push_seconds: float = 0.05) -> SimAgent:
+        """Add an agent and return it."""
+        agent = SimAgent(
+            instance_id or str(uuid4()), self.oracle, self._now, push_seconds=push_seconds
+        )
+        number = FIRST_ADDRESS + len(self.agents) + 1
+        address = f"127.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
+        self.agents[agent.instance_id] = agent
+        self._by_address[address] = agent
+        return agent
+
+    def url(self, agent: SimAgent) -> str:
+        """Return where an agent answers."""
+        address = next(at for at, found in self._by_address.items() if found is agent)
+        return f"http://{address}:{self._port}"
+
+    def endpoint(self, agent: SimAgent) -> AgentEndpoint:
+        """Return how a client addresses an agent."""
+        return AgentEndpoint(self.url(agent), agent.instance_id, agent.public_key)
+
+    async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        assert request.transport is not None
+        agent = self._by_address.get(request.transport.get_extra_info("sockname")[0])
+        if agent is None:
+            return web.Response(status=404)
+        self.oracle.asked += 1
+        faults = agent.faults
+        if faults.slow_seconds:
+            await asyncio.sleep(faults.slow_seconds)
+        if faults.silent:
+            return self._cut(request)
+        try:
+            nonce = self._authorize(request, agent)
+        except jwt.PyJWTError as error:
+            return web.json_response({"code": "unauthorized", "message": str(error)}, status=401)
+        body = await request.read()
+        try:
+            status, answer = self._answer(agent, request, body)
+        except RefusedError as refusal:
+            status, answer = refusal.status, {"code": refusal.code, "message": refusal.message}
+        accepted = request.method == "POST" and request.path == "/api/orders" and status == 202
+        if accepted and faults.lose_replies > 0:
+            faults.lose_replies -= 1
+            return self._cut(request)
+        if faults.garbage:
+            answer = {"surprise": "\u2603", "state": ["?"]}
+        return self._proved(agent, status, answer, nonce)
+
+    def _answer(
+        self, agent: SimAgent, request: web.BaseRequest, body: bytes
+    ) -> tuple[int, dict[str, Any]]:
+        method, parts = request.method, request.path.strip("/").split("/")
+        match (method, *parts):
+            case ("GET", "api", "status"):
+                return 200, agent.status()
+            case ("POST", "api", "orders"):
+                status, task = agent.take_order(self._order(agent, body))
+                return status, agent.report(task)
+            case ("GET", "api", "orders", task_id):
+                return 200, agent.report(agent.task(task_id))
+            case ("POST", "api", "orders", task_id, "abort"):
+                return 200, agent.report(agent.take_abort(task_id, json.loads(body)["epoch"]))
+        raise RefusedError(404, "not_found", "no such path")
+
+    def _authorize(self, request: web.BaseRequest, agent: SimAgent) -> str:
+        token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        claims = jwt.decode(
+            token,
+            self._trusted,
+            algorithms=["EdDSA"],
+            audience=agent.instance_id,
+            options={"verify_iat": False, "verify_exp": False},
+        )
+        return str(claims["jti"])
+
+    def _order(self, agent: SimAgent, body: bytes) -> dict[str, Any]:
+        try:
+            return jwt.decode(
+                json.loads(body)["order"],
+                self._trusted,
+                algorithms=["EdDSA"],
+                audience=agent.instance_id,
+                options={"verify_exp": False, "verify_iat": False},
+            )
+        except (jwt.PyJWTError, KeyError, ValueError) as error:
+            raise RefusedError(400, "invalid_order", str(error)) from error
+
+    def _proved(
+        self, agent: SimAgent, status: int, answer: dict[str, Any], nonce: str
+    ) -> web.Response:
+        data = json.dumps(answer).encode()
+        claims = {
+            "iss": agent.instance_id,
+            "nonce": nonce,
+            "sha256": hashlib.sha256(data).hexdigest(),
+            "iat": int(self._now().timestamp()),
+        }
+        key = self._stranger if agent.faults.wrong_identity else agent.key
+        proof = jwt.encode(claims, key, algorithm="EdDSA", headers={"typ": "hc-proof+jwt"})
+        return web.Response(
+            body=data,
+            status=status,
+            content_type="application/json",
+            headers={"X-Hydracore-Proof": proof},
+        )
+
+    def _cut(self, request: web.BaseRequest) -> web.StreamResponse:
+        assert request.transport is not None
+        request.transport.close()
+        return web.Response(status=500)
