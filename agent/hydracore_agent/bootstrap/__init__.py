@@ -1,0 +1,1 @@
+"""First boot: stages reported with a rising number, identity, key, first release."""

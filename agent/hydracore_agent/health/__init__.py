@@ -1,0 +1,1 @@
+"""How the agent feels: checks of what it stands on."""

@@ -1,0 +1,129 @@
+"""The frame of every endpoint: bounded bodies, authentication, proofs, errors as data."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from hydracore_agent.auth import Caller, ControlAuth
+from hydracore_agent.clock import Clock
+from hydracore_agent.identity import PROOF_HEADER, Identity
+from hydracore_agent.tokens import TokenError
+
+log = logging.getLogger(__name__)
+
+MAX_BODY = 64 * 1024
+BODY_SECONDS = 5.0
+JSON = "application/json"
+
+
+class Refusal(Exception):  # noqa: N818 - an answer, not a failure
+    """An answer that is not a success.
+
+    Attributes:
+        status: HTTP status.
+        code: For programs.
+        message: For people.
+    """
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A JSON answer."""
+
+    body: Mapping[str, Any]
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+Handler = Callable[[Request, Caller], Awaitable[Answer | Response]]
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+async def read_object(request: Request) -> Mapping[str, Any]:
+    """Return the body, a JSON object.
+
+    Raises:
+        Refusal: 413 too long, 408 too slow, 400 anything but a JSON object in UTF-8.
+    """
+    content = bytearray()
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in request.stream():
+                content += chunk
+                if len(content) > MAX_BODY:
+                    raise Refusal(413, "too_large", f"the body may have {MAX_BODY} bytes")
+    except TimeoutError:
+        raise Refusal(
+            408, "timeout", f"the body did not arrive within {BODY_SECONDS:g} s"
+        ) from None
+    except ClientDisconnect:
+        raise Refusal(400, "disconnected", "the caller went away") from None
+    try:
+        parsed = json.loads(content or b"{}")
+    except (ValueError, RecursionError):
+        raise Refusal(400, "invalid_json", "the body is not JSON in UTF-8") from None
+    if not isinstance(parsed, dict):
+        raise Refusal(400, "invalid_json", "the body must be a JSON object")
+    return parsed
+
+
+class Frame:
+    """Wraps handlers: only authenticated callers reach them, and JSON answers carry a proof."""
+
+    def __init__(self, auth: ControlAuth, identity: Identity, instance_id: str, now: Clock) -> None:
+        self._auth = auth
+        self._identity = identity
+        self._instance_id = instance_id
+        self._now = now
+
+    def wrap(self, handler: Handler) -> Endpoint:
+        """Return the endpoint for Starlette."""
+
+        async def endpoint(request: Request) -> Response:
+            try:
+                caller = self._auth.check(request.headers.get("authorization"))
+            except TokenError as error:
+                return json_response(401, {"code": "unauthorized", "message": str(error)})
+            return await self._answer(handler, request, caller)
+
+        return endpoint
+
+    async def _answer(self, handler: Handler, request: Request, caller: Caller) -> Response:
+        try:
+            answer = await handler(request, caller)
+        except Refusal as refusal:
+            body = {"code": refusal.code, "message": refusal.message}
+            answer = Answer(body, refusal.status)
+        except Exception:
+            log.exception("%s %s failed", request.method, request.url.path)
+            message = "an unexpected error; the agent's log on the server tells more"
+            answer = Answer({"code": "internal", "message": message}, 500)
+        if isinstance(answer, Response):
+            return answer
+        response = json_response(answer.status, answer.body, answer.headers)
+        response.headers[PROOF_HEADER] = self._identity.prove(
+            self._instance_id, caller.nonce, bytes(response.body), self._now()
+        )
+        return response
+
+
+def json_response(
+    status: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None
+) -> Response:
+    """Return a JSON response without a proof."""
+    content = json.dumps(body, separators=(",", ":")).encode()
+    return Response(content, status, {**(headers or {}), "Cache-Control": "no-store"}, JSON)

@@ -1,0 +1,184 @@
+"""Every call of the surface: answers, proofs, refusals, hostile input."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from hydracore_agent import http
+from hydracore_agent.health.result import DEGRADED, UNHEALTHY, CheckResult
+
+from tests.agent.support.keys import INSTANCE
+from tests.agent.support.surface import Bench
+from tests.agent.support.world import NEW, OLD, TASK
+
+
+@pytest_asyncio.fixture
+async def bench(world) -> AsyncIterator[Bench]:
+    made = Bench(world)
+    yield made
+    await made.runner.close()
+
+
+PATHS = [
+    ("GET", "/api/status"),
+    ("GET", "/api/health/deep"),
+    ("POST", "/api/orders"),
+    ("GET", f"/api/orders/{TASK}"),
+    ("POST", f"/api/orders/{TASK}/abort"),
+    ("POST", "/api/actions/power-cycle"),
+    ("POST", "/api/chat"),
+]
+
+
+@pytest.mark.parametrize(("method", "path"), PATHS)
+async def test_strangers_get_401_without_a_proof(bench, method, path) -> None:
+    answer = await bench.call(method, path, {}, token=bench.token(aud=str(uuid.uuid4())))
+    assert answer.status_code == 401
+    assert answer.json()["code"] == "unauthorized"
+    assert "X-Hydracore-Proof" not in answer.headers
+    assert bench.left == 0
+
+
+async def test_status_tells_all_and_proves_it(bench) -> None:
+    jti = str(uuid.uuid4())
+    answer = await bench.call("GET", "/api/status", token=bench.token(jti=jti))
+    status = answer.json()
+    assert bench.proof(answer)["nonce"] == jti
+    assert set(status) == {
+        "instanceId", "slug", "version", "bundleHash", "healthy", "healthStatus", "startedAt",
+        "uptimeSeconds", "pid", "onTrial", "epoch", "capabilities", "activeConnections",
+        "skillsLoaded", "nodeVersion", "components", "previousBundleHash", "task",
+    }  # fmt: skip
+    assert (status["instanceId"], status["bundleHash"]) == (INSTANCE, OLD)
+    assert (status["version"], status["healthy"]) == ("1.0.0", True)
+    assert status["capabilities"]["silent"] is True
+    assert status["skillsLoaded"] == ["shout"]
+    assert status["activeConnections"] == 3
+
+
+@pytest.mark.parametrize(
+    ("health", "code", "healthy"), [(DEGRADED, 200, True), (UNHEALTHY, 503, False)]
+)
+async def test_health_is_what_the_checks_say(bench, health, code, healthy) -> None:
+    bench.check = CheckResult(health, "a reason")
+    assert (await bench.call("GET", "/healthz", token="none")).status_code == code
+    status = (await bench.call("GET", "/api/status")).json()
+    assert (status["healthStatus"], status["healthy"]) == (health, healthy)
+    answer = await bench.call("GET", "/api/health/deep")
+    deep = answer.json()
+    bench.proof(answer)
+    assert deep["status"] == health
+    assert deep["subsystems"]["part"]["message"] == "a reason"
+    assert deep["subsystems"]["part"]["latencyMs"] >= 0
+
+
+async def test_an_order_is_accepted_shown_and_aborted(bench) -> None:
+    order = bench.order(jti=TASK)
+    accepted = await bench.call("POST", "/api/orders", {"order": order})
+    assert accepted.status_code == 202
+    bench.proof(accepted)
+    report = accepted.json()
+    assert set(report) == {
+        "taskId", "state", "final", "sha256", "version", "message", "startedAt", "finishedAt",
+        "bytesDone", "bytesTotal", "runningHash",
+    }  # fmt: skip
+    assert (report["taskId"], report["sha256"], report["runningHash"]) == (TASK, NEW, OLD)
+    assert (await bench.call("POST", "/api/orders", {"order": order})).status_code == 200
+    assert (await bench.call("GET", f"/api/orders/{TASK}")).status_code == 200
+    stale = await bench.call("POST", f"/api/orders/{TASK}/abort", {"epoch": 0})
+    assert (stale.status_code, stale.json()["code"]) == (409, "stale_epoch")
+    aborted = await bench.call("POST", f"/api/orders/{TASK}/abort", {"epoch": 1})
+    assert (aborted.json()["state"], aborted.json()["final"]) == ("aborted", True)
+
+
+async def test_orders_are_refused_with_a_code_and_a_proof(bench) -> None:
+    now = int(bench.world.clock.monotonic())
+    await bench.call("POST", "/api/orders", {"order": bench.order(epoch=5)})
+    for change, code, status in [
+        ({"epoch": 4}, "stale_epoch", 409),
+        ({"epoch": 5}, "busy", 409),
+        ({"epoch": 6, "exp": now}, "expired", 410),
+        ({"epoch": 6, "aud": "someone"}, "invalid_order", 400),
+    ]:
+        answer = await bench.call("POST", "/api/orders", {"order": bench.order(**change)})
+        assert (answer.status_code, answer.json()["code"]) == (status, code)
+        bench.proof(answer)
+
+
+@pytest.mark.parametrize("task_id", [str(uuid.uuid4()), "x", "%2e%2e%2fetc", "a" * 3000])
+async def test_an_unknown_task(bench, task_id) -> None:
+    answer = await bench.call("GET", f"/api/orders/{task_id}")
+    assert answer.status_code == 404
+
+
+async def test_an_abort_of_an_unknown_task_holds_for_its_order(bench) -> None:
+    answer = await bench.call("POST", f"/api/orders/{TASK}/abort", {"epoch": 1})
+    report = answer.json()
+    assert (report["state"], report["sha256"], report["version"]) == ("aborted", None, None)
+    late = await bench.call("POST", "/api/orders", {"order": bench.order(jti=TASK)})
+    assert (late.status_code, late.json()["state"]) == (200, "aborted")
+
+
+async def test_power_cycle_leaves_but_not_in_a_trial(bench) -> None:
+    bench.world.remember(bench.world.task(state="trial", sha256=OLD))
+    refused = await bench.call("POST", "/api/actions/power-cycle", {})
+    assert (refused.status_code, bench.left) == (409, 0)
+    assert (await bench.call("GET", "/api/status")).json()["onTrial"] is True
+    with bench.world.memory.change() as memory:
+        memory.move(memory.tasks[TASK], "activated", "", "now")
+    answer = await bench.call("POST", "/api/actions/power-cycle", {})
+    assert (answer.status_code, answer.json(), bench.left) == (202, {"accepted": True}, 1)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [b"{", b"\xff\xfe", b"[]", b"null", b'"x"', b"[" * 60000, b'{"order": 1}', b"{}"],
+)
+@pytest.mark.parametrize("path", ["/api/orders", f"/api/orders/{TASK}/abort", "/api/chat"])
+async def test_bad_bodies_are_400(bench, path, raw) -> None:
+    answer = await bench.call("POST", path, raw=raw)
+    assert answer.status_code == 400
+    assert answer.json()["message"]
+    bench.proof(answer)
+
+
+@pytest.mark.parametrize("path", ["/api/orders", f"/api/orders/{TASK}/abort", "/api/chat"])
+async def test_big_bodies_are_413(bench, path) -> None:
+    answer = await bench.call("POST", path, raw=b"x" * (http.MAX_BODY + 1))
+    assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+
+
+async def test_slow_bodies_are_408(bench, monkeypatch) -> None:
+    monkeypatch.setattr(http, "BODY_SECONDS", 0.05)
+
+    async def never() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.Event().wait()
+
+    answer = await bench.call("POST", "/api/chat", raw=never())
+    assert answer.status_code == 408
+
+
+async def test_an_unexpected_error_tells_nothing(bench, monkeypatch) -> None:
+    def broken() -> None:
+        raise RuntimeError("a secret path")
+
+    monkeypatch.setattr(bench.health, "status", broken)
+    answer = await bench.call("GET", "/api/status")
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal")
+    assert "secret" not in answer.text
+    bench.proof(answer)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "/nothing", 404), ("DELETE", "/api/status", 405), ("GET", "/api/chat", 405)],
+)
+async def test_unknown_calls_are_json(bench, method, path, status) -> None:
+    answer = await bench.call(method, path)
+    assert answer.status_code == status
+    assert answer.json()["code"]
