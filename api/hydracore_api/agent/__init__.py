@@ -1,0 +1,1 @@
+"""``/agent/v1``: what servers and agents call."""

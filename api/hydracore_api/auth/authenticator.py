@@ -1,0 +1,84 @@
+"""Finds the record of an API key, with a small cache in front of the database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import structlog
+from hydracore_history import ApiKey, HistoryError
+from hydracore_history.keys import Keys
+
+from hydracore_api.auth.keys import hash_key, well_formed
+
+CACHE_SECONDS = 5.0
+"""How long a revoked key may still be taken for good."""
+CACHE_SIZE = 4096
+TOUCH_EVERY = timedelta(seconds=60)
+
+log = structlog.get_logger(__name__)
+
+
+class KeyAuthenticator:
+    """Looks keys up by their keyed hash, and notes now and then that they were used."""
+
+    def __init__(self, keys: Keys, secret: bytes, *, now: Callable[[], datetime]) -> None:
+        self._keys = keys
+        self._secret = secret
+        self._now = now
+        self._cache: OrderedDict[str, tuple[ApiKey, datetime]] = OrderedDict()
+        self._touched: dict[str, datetime] = {}
+        self._background: set[asyncio.Task[None]] = set()
+
+    async def find(self, text: str) -> ApiKey | None:
+        """Return the record of a key; None if it is malformed, unknown or revoked.
+
+        Raises:
+            HistoryUnavailable: The database cannot be asked.
+        """
+        if not well_formed(text):
+            return None
+        digest = hash_key(text, self._secret)
+        record = self._cached(digest)
+        if record is None:
+            record = await self._keys.by_hash(digest)
+            if record is None or record.revoked_at is not None:
+                return None
+            self._cache[digest] = (record, self._now() + timedelta(seconds=CACHE_SECONDS))
+            while len(self._cache) > CACHE_SIZE:
+                self._cache.popitem(last=False)
+        self._touch(record)
+        return record
+
+    async def close(self) -> None:
+        """Wait for the notes that are being written."""
+        await asyncio.gather(*self._background, return_exceptions=True)
+
+    def _cached(self, digest: str) -> ApiKey | None:
+        found = self._cache.get(digest)
+        if found is None:
+            return None
+        if found[1] <= self._now():
+            del self._cache[digest]
+            return None
+        return found[0]
+
+    def _touch(self, record: ApiKey) -> None:
+        at = self._now()
+        before = self._touched.get(record.id) or record.last_used_at
+        if before is not None and at - before < TOUCH_EVERY:
+            return
+        if len(self._touched) >= CACHE_SIZE:
+            self._touched.clear()
+        self._touched[record.id] = at
+        task = asyncio.create_task(self._write_touch(record.id, at))
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    async def _write_touch(self, key_id: str, at: datetime) -> None:
+        try:
+            await self._keys.touch(key_id, at)
+        except HistoryError as fault:
+            log.warning("key_use_not_noted", key_id=key_id, fault=str(fault))

@@ -1,0 +1,33 @@
+"""Which namespace is whose: the namespace's label decides, not the caller."""
+
+from __future__ import annotations
+
+from hydracore_kube import Namespace, NotFound
+
+from hydracore_api.auth.principal import Principal
+from hydracore_api.errors import Forbidden
+from hydracore_api.services import Services
+
+
+async def check_tenant(services: Services, principal: Principal) -> None:
+    """See that the key's namespace still is its tenant's.
+
+    A namespace that the watch has not shown yet is read freshly.
+
+    Raises:
+        Forbidden: The namespace is gone, or belongs to another tenant now.
+    """
+    found = services.cache.namespaces.get(principal.namespace)
+    if found is None or found.tenant_id != principal.tenant_id:
+        found = await _fresh(services, principal.namespace)
+    if found is None or found.tenant_id != principal.tenant_id:
+        raise Forbidden("The tenant of this key does not exist any more")
+
+
+async def _fresh(services: Services, name: str) -> Namespace | None:
+    try:
+        found = await services.kube.get(Namespace, name)
+    except NotFound:
+        return None
+    services.cache.namespaces.upsert(found)
+    return found

@@ -1,0 +1,1 @@
+"""Rollouts over REST: start, list, look at, pause, resume, cancel, retry, redeploy."""

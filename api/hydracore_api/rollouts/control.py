@@ -1,0 +1,145 @@
+"""Pausing, resuming and cancelling: annotations, so that Git's self-heal does not undo them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from hydracore_core.rollouts.wishes import cancel_mode
+from hydracore_crds import Rollout
+from hydracore_crds.base import format_time
+from hydracore_crds.names import (
+    CANCEL_ANNOTATION,
+    CANCELLED_BY_ANNOTATION,
+    PAUSED_BY_ANNOTATION,
+    RESUMED_AT_ANNOTATION,
+)
+from hydracore_kube import Conflict as KubeConflict
+from hydracore_kube import NotFound as KubeNotFound
+
+from hydracore_api.auth.principal import Principal
+from hydracore_api.errors import Conflict
+from hydracore_api.rollouts import views
+from hydracore_api.rollouts.lookup import find_live
+from hydracore_api.rollouts.schemas import RolloutSummary
+from hydracore_api.services import Services
+
+TRIES = 10
+"""How often a write is tried while the operator writes the same object."""
+
+Annotations = dict[str, str | None]
+
+log = structlog.get_logger(__name__)
+
+
+async def pause(services: Services, principal: Principal, rollout_id: str) -> RolloutSummary:
+    """Hold a rollout: nothing more starts, what runs may finish.
+
+    Raises:
+        Conflict: It has ended or is being cancelled.
+    """
+
+    def decide(rollout: Rollout) -> Annotations:
+        _unfinished(rollout, "paused")
+        if PAUSED_BY_ANNOTATION in rollout.metadata.annotations:
+            return {}
+        return {PAUSED_BY_ANNOTATION: principal.actor}
+
+    return await _annotate(services, principal, rollout_id, decide)
+
+
+async def resume(services: Services, principal: Principal, rollout_id: str) -> RolloutSummary:
+    """Let a paused or halted rollout go on; failures so far are accepted.
+
+    Raises:
+        Conflict: It has ended, is being cancelled, is not paused, or Git says that it is paused.
+    """
+
+    def decide(rollout: Rollout) -> Annotations:
+        _unfinished(rollout, "resumed")
+        if rollout.spec.paused:
+            raise Conflict(
+                "spec.paused is true in the Rollout itself: set it to false where the manifest is "
+                "kept; REST does not overrule it"
+            )
+        if not views.paused(rollout):
+            raise Conflict("The rollout is not paused")
+        return {
+            PAUSED_BY_ANNOTATION: None,
+            RESUMED_AT_ANNOTATION: format_time(services.now()),
+        }
+
+    return await _annotate(services, principal, rollout_id, decide)
+
+
+async def cancel(
+    services: Services, principal: Principal, rollout_id: str, *, force: bool
+) -> RolloutSummary:
+    """Drop what is queued; with ``force`` abort what runs too. A cancel is never taken back.
+
+    Raises:
+        Conflict: It has ended.
+    """
+
+    def decide(rollout: Rollout) -> Annotations:
+        if views.final(rollout):
+            raise Conflict(f"The rollout has ended ({views.state(rollout)})")
+        mode = cancel_mode(rollout)
+        if mode == "Force" or (mode == "Graceful" and not force):
+            return {}
+        return {
+            CANCEL_ANNOTATION: "Force" if force else "Graceful",
+            CANCELLED_BY_ANNOTATION: principal.actor,
+        }
+
+    return await _annotate(services, principal, rollout_id, decide)
+
+
+def _unfinished(rollout: Rollout, verb: str) -> None:
+    if views.final(rollout):
+        raise Conflict(f"The rollout has ended ({views.state(rollout)}) and cannot be {verb}")
+    if cancel_mode(rollout) is not None:
+        raise Conflict(f"The rollout is being cancelled and cannot be {verb}")
+
+
+async def _annotate(
+    services: Services,
+    principal: Principal,
+    rollout_id: str,
+    decide: Callable[[Rollout], Annotations],
+) -> RolloutSummary:
+    known = await find_live(services, principal, rollout_id)
+    for _ in range(TRIES):
+        fresh = await _read(services, known)
+        changes = decide(fresh)
+        if not changes:
+            return views.summary(fresh)
+        metadata: dict[str, Any] = {
+            "uid": fresh.metadata.uid,
+            "resourceVersion": fresh.metadata.resource_version,
+            "annotations": changes,
+        }
+        try:
+            stored = await services.kube.patch(
+                Rollout, fresh.metadata.name, fresh.metadata.namespace, {"metadata": metadata}
+            )
+        except KubeConflict:
+            continue
+        except KubeNotFound:
+            break
+        services.cache.rollouts.upsert(stored)
+        log.info("rollout_annotated", rollout=stored.key, by=principal.key.id, set=sorted(changes))
+        return views.summary(stored)
+    raise Conflict("The rollout is changing too fast or is gone: look at it and try again")
+
+
+async def _read(services: Services, known: Rollout) -> Rollout:
+    try:
+        fresh = await services.kube.get(Rollout, known.metadata.name, known.metadata.namespace)
+    except KubeNotFound:
+        fresh = None
+    if fresh is None or fresh.metadata.uid != known.metadata.uid:
+        raise Conflict("The rollout was deleted just now")
+    services.cache.rollouts.upsert(fresh)
+    return fresh

@@ -1,0 +1,116 @@
+"""Wire forms of rollouts and their targets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from hydracore_api.wire import TimeText, View
+
+
+class RolloutSummary(View):
+    """One rollout. The targets' numbers and ``metadata_json.cancelled`` add up to the total."""
+
+    id: str
+    scope: str = Field(description="fleet or instance")
+    status: str = Field(description="queued, in_progress, paused, succeeded, failed, cancelled")
+    total_targets: int
+    queued_targets: int = Field(description="0 while paused: the waiting show as cancelled.")
+    in_progress_targets: int
+    succeeded_targets: int
+    failed_targets: int
+    uncertain_targets: int
+    initiated_from_ip: str | None
+    metadata_json: dict[str, Any] = Field(
+        description="bundle, version, override_window, initiated_by, paused_by, skipped, "
+        "skipped_reasons, cancelled, halt_reason, message"
+    )
+    created_at: TimeText | None
+    completed_at: TimeText | None
+
+
+class RolloutTargetView(View):
+    """One instance within one rollout."""
+
+    id: str
+    rollout_id: str
+    rollout_scope: str
+    rollout_status: str
+    instance_id: str
+    bundle_hash: str
+    status: str = Field(description="queued, in_progress, succeeded, failed, uncertain, cancelled")
+    celery_task_id: str | None = Field(description="The order's id; null while queued.")
+    scheduled_countdown_seconds: int
+    last_result_status: str | None
+    error_message: str | None
+    detail_json: dict[str, Any] | None = Field(description="What the agent said about it.")
+    created_at: TimeText | None
+    started_at: TimeText | None
+    completed_at: TimeText | None
+
+
+class RolloutDetail(View):
+    """A rollout with its targets, in the plan's order."""
+
+    rollout: RolloutSummary
+    targets: list[RolloutTargetView]
+
+
+class TimelineEntry(View):
+    """When one target ran."""
+
+    target_id: str
+    instance_id: str
+    instance_hostname: str | None
+    status: str
+    last_result_status: str | None
+    error_message: str | None
+    scheduled_countdown_seconds: int
+    created_at: TimeText | None
+    started_at: TimeText | None
+    completed_at: TimeText | None
+    duration_seconds: float | None = Field(description="Of the newest attempt.")
+
+
+class RolloutTimeline(View):
+    """When each target ran, in the order of their starts."""
+
+    rollout_id: str
+    scope: str
+    status: str
+    total_targets: int
+    total_duration_seconds: float | None = Field(description="First start to last end.")
+    created_at: TimeText | None
+    completed_at: TimeText | None
+    timeline: list[TimelineEntry]
+
+
+class RolloutTask(View):
+    """One instance that gets the runtime."""
+
+    rollout_id: str
+    target_id: str | None = Field(description="Null until the operator has made the target.")
+    instance_id: str
+    hostname: str | None
+    task_id: str | None = Field(description="The order's id; null while queued.")
+    scheduled_countdown_seconds: int
+
+
+class FleetRolloutStarted(View):
+    """What a fleet rollout will do. ``total`` = ``enqueued`` + ``skipped``."""
+
+    total: int
+    enqueued: int
+    skipped: int
+    message: str
+    tasks: list[RolloutTask]
+
+
+class Redeployed(View):
+    """A redeployment is under way; ``task_id`` is the id of its rollout."""
+
+    instance_id: str
+    task_id: str
+    status: str
+    message: str

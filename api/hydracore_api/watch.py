@@ -1,0 +1,121 @@
+"""The watch cache: every kind that REST reads, kept right by reflectors, with its indexes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+from hydracore_crds import (
+    Bundle,
+    Instance,
+    InstanceClass,
+    Resource,
+    Rollout,
+    RolloutTarget,
+    UpdatePolicy,
+)
+from hydracore_kube import KubeClient, Namespace, ObjectStore, Reflector
+
+R = TypeVar("R", bound=Resource)
+
+STALE_SECONDS = 180.0
+"""A watch without sign of life for so long is taken for dead (bookmarks come every minute)."""
+
+
+class Index(Generic[R]):
+    """Objects of a store by a value of theirs, within their namespace."""
+
+    def __init__(self, store: ObjectStore[R], value: Callable[[R], str]) -> None:
+        self._value = value
+        self._found: dict[tuple[str, str], dict[str, R]] = defaultdict(dict)
+        store.subscribe(self._changed)
+
+    def get(self, namespace: str, value: str) -> list[R]:
+        """Return the objects of a namespace that have this value."""
+        return list(self._found.get((namespace, value), {}).values())
+
+    def one(self, namespace: str, value: str) -> R | None:
+        """Return an object of a namespace that has this value, or None."""
+        return next(iter(self._found.get((namespace, value), {}).values()), None)
+
+    def _changed(self, old: R | None, new: R | None) -> None:
+        if old is not None:
+            key = self._key(old)
+            self._found[key].pop(old.key, None)
+            if not self._found[key]:
+                del self._found[key]
+        if new is not None:
+            self._found[self._key(new)][new.key] = new
+
+    def _key(self, obj: R) -> tuple[str, str]:
+        return obj.metadata.namespace or "", self._value(obj)
+
+
+def instance_id(instance: Instance) -> str:
+    """Return an instance's id in REST; the operator will give it this one where it has none."""
+    return instance.spec.id or instance.metadata.uid
+
+
+class WatchCache:
+    """Stores, indexes and the reflectors that feed them."""
+
+    def __init__(self) -> None:
+        self.instances = ObjectStore(Instance)
+        self.rollouts = ObjectStore(Rollout)
+        self.targets = ObjectStore(RolloutTarget)
+        self.policies = ObjectStore(UpdatePolicy)
+        self.bundles = ObjectStore(Bundle)
+        self.classes = ObjectStore(InstanceClass)
+        self.namespaces = ObjectStore(Namespace)
+        self.instance_by_id = Index(self.instances, instance_id)
+        self.rollout_by_id = Index(self.rollouts, lambda r: r.metadata.uid)
+        self.targets_by_rollout = Index(self.targets, lambda t: t.spec.rollout_name)
+        self.targets_by_instance = Index(self.targets, lambda t: t.spec.instance_id)
+        self._reflectors: dict[str, Reflector[Any]] = {}
+
+    @property
+    def stores(self) -> tuple[ObjectStore[Any], ...]:
+        """All stores."""
+        return (
+            self.namespaces,
+            self.classes,
+            self.bundles,
+            self.policies,
+            self.instances,
+            self.rollouts,
+            self.targets,
+        )
+
+    @property
+    def ready(self) -> bool:
+        """Whether every kind was listed once."""
+        return all(store.ready.is_set() for store in self.stores)
+
+    def ages(self) -> dict[str, float]:
+        """Return the seconds since each kind's watch last showed life; infinite before that."""
+        return {kind: reflector.age() for kind, reflector in self._reflectors.items()}
+
+    async def run(self, kube: KubeClient) -> None:
+        """Feed the stores until cancelled."""
+        self._reflectors = {store.kind.KIND.kind: Reflector(kube, store) for store in self.stores}
+        async with asyncio.TaskGroup() as group:
+            for reflector in self._reflectors.values():
+                group.create_task(reflector.run())
+
+    async def until(self, condition: Callable[[], bool], seconds: float) -> bool:
+        """Wait until a condition on what is cached holds; False if the time runs out."""
+        changed = asyncio.Event()
+        ends = [store.subscribe(lambda _old, _new: changed.set()) for store in self.stores]
+        try:
+            async with asyncio.timeout(seconds):
+                while not condition():
+                    await changed.wait()
+                    changed.clear()
+        except TimeoutError:
+            return False
+        finally:
+            for end in ends:
+                end()
+        return True

@@ -1,0 +1,110 @@
+"""Rollouts with the real API server: its rules, its conflicts."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from hydracore_crds import Instance, Rollout, RolloutTarget
+from hydracore_crds.names import PAUSED_BY_ANNOTATION
+
+from tests.api.support.live import FLEET, Live, running, status
+
+pytestmark = pytest.mark.cluster
+
+
+async def operate(live: Live, instances: list[Instance]) -> None:
+    """Take up the one new rollout: targets, then counts."""
+    await live.until(lambda cache: cache.rollouts.in_namespace(live.namespace))
+    (rollout,), _ = await live.admin.list(Rollout, live.namespace)
+    for order, one in enumerate(instances):
+        target = await live.admin.create(
+            RolloutTarget.model_validate(
+                {
+                    "metadata": {
+                        "name": f"{rollout.metadata.name}-{order:05d}",
+                        "namespace": live.namespace,
+                        "ownerReferences": [
+                            {
+                                "apiVersion": rollout.api_version,
+                                "kind": "Rollout",
+                                "name": rollout.metadata.name,
+                                "uid": rollout.metadata.uid,
+                            }
+                        ],
+                    },
+                    "spec": {
+                        "rolloutName": rollout.metadata.name,
+                        "instanceName": one.metadata.name,
+                        "instanceId": one.metadata.uid,
+                        "bundleHash": "a" * 64,
+                        "order": order,
+                    },
+                }
+            )
+        )
+        await status(live, target, state="queued", attempt=1)
+    counts = {"total": len(instances), "queued": len(instances)}
+    await status(live, rollout, state="queued", targetsCreated=True, counts=counts)
+
+
+async def test_a_rollout_from_start_to_retry(live: Live) -> None:
+    instances = [await running(live, name) for name in ("a", "b")]
+    started, _ = await asyncio.gather(
+        live.call("POST", "/v1/instances/fleet/runtime/rollout"), operate(live, instances)
+    )
+    assert started.status_code == 202
+    assert started.json()["enqueued"] == 2
+    task = started.json()["tasks"][0]
+    assert {one["instance_id"] for one in started.json()["tasks"]} == {
+        one.metadata.uid for one in instances
+    }
+    path = f"{FLEET}/{task['rollout_id']}"
+    paused = await live.call("POST", f"{path}/pause")
+    assert (paused.json()["status"], paused.json()["queued_targets"]) == ("paused", 0)
+    resumed = await live.call("POST", f"{path}/resume")
+    assert resumed.json()["queued_targets"] == 2
+
+    refused = await live.call("POST", f"{path}/targets/{task['target_id']}/retry")
+    assert refused.status_code == 409
+    targets, _ = await live.admin.list(RolloutTarget, live.namespace)
+    (target,) = [one for one in targets if one.metadata.uid == task["target_id"]]
+    await status(live, target, state="failed", lastResultStatus="rolled_back")
+    answers = await asyncio.gather(
+        *(
+            live.call("POST", f"{path}/targets/{task['target_id']}/retry", replica=n % 2)
+            for n in range(6)
+        )
+    )
+    assert sorted(answer.status_code for answer in answers) == [200, 409, 409, 409, 409, 409]
+    retried = await live.admin.get(RolloutTarget, target.metadata.name, live.namespace)
+    assert retried.spec.attempt == 2
+
+    cancelled = await live.call("POST", f"{path}/cancel", params={"force": "true"})
+    assert cancelled.status_code == 200
+    assert (await live.call("POST", f"{path}/pause")).status_code == 409
+
+
+async def test_pausing_while_another_writes_all_the_time(live: Live) -> None:
+    await running(live, "a")
+    started = await live.call("POST", "/v1/instances/fleet/runtime/rollout")
+    rollout_id = started.json()["tasks"][0]["rollout_id"]
+    (rollout,), _ = await live.admin.list(Rollout, live.namespace)
+    stop = asyncio.Event()
+
+    async def writer() -> int:
+        n = 0
+        while not stop.is_set():
+            n += 1
+            await status(live, rollout, message=f"write {n}", state="queued")
+            await asyncio.sleep(0.02)
+        return n
+
+    writing = asyncio.create_task(writer())
+    for verb in ("pause", "resume") * 5:
+        answer = await live.call("POST", f"{FLEET}/{rollout_id}/{verb}")
+        assert answer.status_code == 200, answer.text
+    stop.set()
+    assert await writing > 5
+    fresh = await live.admin.get(Rollout, rollout.metadata.name, live.namespace)
+    assert PAUSED_BY_ANNOTATION not in fresh.metadata.annotations
