@@ -97,7 +97,10 @@ class Watcher:
         finally:
             for task in tasks | own:
                 task.cancel()
-            await asyncio.wait(tasks, timeout=_STOP_SECONDS)
+            ended, _ = await asyncio.wait(tasks, timeout=_STOP_SECONDS)
+            for task in ended:
+                # What one of them died of is told once; the others' echoes count as heard.
+                _ = task.cancelled() or task.exception()
         raise WatchEnded(_why(done))
 
     async def _until_stale(self) -> str:

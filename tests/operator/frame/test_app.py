@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import socket
+import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -182,6 +186,47 @@ async def test_it_goes_on_after_an_api_server_restart(
         assert len(recorder.epochs) == 1
 
 
+async def test_sigterm_ends_the_process_at_once_and_quietly(
+    settings: OperatorSettings, admin: KubeClient, tmp_path: Path
+) -> None:
+    environment = {
+        "PATH": os.defpath,
+        "HYDRACORE_LOCAL_PROVIDER_DIR": str(tmp_path / "servers"),
+        **{
+            f"HYDRACORE_{name.upper()}": str(value)
+            for name, value in settings.model_dump(exclude_none=True).items()
+        },
+    }
+    code = (
+        "import asyncio, sys; from hydracore_operator.app import run; "
+        "from hydracore_operator.settings import OperatorSettings; "
+        "sys.exit(asyncio.run(run(OperatorSettings())))"
+    )
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", code, env=environment, stderr=asyncio.subprocess.PIPE
+    )
+    assert process.stderr is not None
+    said = b""
+    try:
+        async with asyncio.timeout(40):
+            while b"leading" not in said:
+                said += await process.stderr.readline()
+            started = time.monotonic()
+            process.terminate()
+            said += await process.stderr.read()
+            status = await process.wait()
+    finally:
+        if process.returncode is None:
+            process.kill()
+    text = said.decode()
+    assert status == 0, text
+    assert "operator_stopped" in text
+    assert "Traceback" not in text, text
+    assert "never retrieved" not in text, text
+    assert time.monotonic() - started < 15
+    assert "holderIdentity" not in (await admin.get_raw(LEASE))["spec"]
+
+
 async def test_status_is_served(settings: OperatorSettings, free_port: int) -> None:
     address = f"127.0.0.1:{free_port}"
     recorder = Recorder()
@@ -200,8 +245,6 @@ async def test_status_is_served(settings: OperatorSettings, free_port: int) -> N
 
 @pytest.fixture
 def free_port() -> int:
-    import socket  # noqa: PLC0415
-
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])

@@ -9,7 +9,13 @@ from contextlib import asynccontextmanager
 
 import aiosqlite
 import pytest
-from hydracore_agentclient import AgentEndpoint, AgentStatus, Unreachable
+from hydracore_agentclient import (
+    AgentEndpoint,
+    AgentError,
+    AgentStatus,
+    InvalidAnswer,
+    Unreachable,
+)
 from hydracore_crds import Instance, RolloutTarget
 from hydracore_operator.health import HealthLoop
 from hydracore_operator.health.loop import CONCURRENCY
@@ -95,9 +101,12 @@ async def test_unreachable_after_three_failures_then_healthy_again(world: World)
     assert up.status.error_code is None
 
 
-async def test_a_single_failed_question_of_the_reconcile_changes_nothing(world: World) -> None:
+@pytest.mark.parametrize("error", [Unreachable("restarting"), InvalidAnswer("half an answer")])
+async def test_a_single_failed_question_of_the_reconcile_changes_nothing(
+    world: World, error: AgentError
+) -> None:
     seen = await prepared(world)
-    world.agents.answers[seen.spec.id or ""] = Unreachable("restarting")
+    world.agents.answers[seen.spec.id or ""] = error
     world.restart()
     await world.once("ada")
     after = await world.instance("ada")

@@ -23,10 +23,13 @@ LAUNCHER = """
 import json, os, pathlib, socket, subprocess, sys, time
 folder = pathlib.Path(sys.argv[sys.argv.index("--dir") + 1])
 data = json.loads((folder / "user-data.json").read_text())
-# A helper that hides: own session, no environment, ignores SIGTERM.
-hidden = subprocess.Popen([sys.executable, "-c", "import signal,time\\n"
-    "signal.signal(signal.SIGTERM, signal.SIG_IGN)\\ntime.sleep(600)"],
-    start_new_session=True, env={})
+# A helper that hides in a session of its own; a stubborn one has no environment either, and
+# ignores SIGTERM.
+code = "import time; time.sleep(600)"
+if data["stubborn"]:
+    code = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + code
+hidden = subprocess.Popen([sys.executable, "-I", "-S", "-c", code],
+    start_new_session=True, env={} if data["stubborn"] else None)
 server = socket.create_server((data["listen"]["host"], data["listen"]["port"]))
 with (folder / "state" / "starts").open("a") as file:
     file.write(f"{os.getpid()} {hidden.pid}\\n")
@@ -172,13 +175,30 @@ async def test_a_dead_machine_is_off_takes_all_with_it_and_starts_again(root: Pa
     provider = make(root)
     server = await provider.create(request())
     await eventually(lambda: len(starts(root)) == 1)
-    launcher, _ = starts(root)[0]
+    launcher, hidden = starts(root)[0]
     os.kill(machine_pid(root), signal.SIGKILL)
     await eventually(lambda: gone(launcher))
     assert (await provider.get(server.id)).state == "off"
     again = await provider.power_on(server.id)
     assert again == server
+    assert gone(hidden)
     await eventually(lambda: len(starts(root)) == 2)
+
+
+async def test_a_machine_that_was_never_recorded_is_not_doubled(root: Path) -> None:
+    provider = make(root)
+    server = await provider.create(request())
+    await eventually(lambda: len(starts(root)) == 1)
+    first, launcher = machine_pid(root), starts(root)[0][0]
+    # The operator died before the machine had written itself down.
+    found = record.load(root / server.name)
+    assert found is not None
+    machine.write_record(root / server.name, found.to_json())
+    assert (await provider.get(server.id)).state == "off"
+    assert (await make(root).power_on(server.id)).state == "running"
+    assert gone(first)
+    assert gone(launcher)
+    assert machine_pid(root) != first
 
 
 async def test_power_cycle_is_a_real_restart(root: Path) -> None:
@@ -202,7 +222,8 @@ async def test_delete_leaves_no_process_port_or_folder(
     pids = [machine_pid(root), *starts(root)[0]]
     if machine_dies_first:
         os.kill(pids[0], signal.SIGKILL)
-        os.kill(pids[2], signal.SIGKILL)  # nobody is left who could know this one
+        await eventually(lambda: gone(pids[1]))
+        assert not gone(pids[2])  # an orphan now, known by its environment only
     await provider.delete(server.id)
     assert all(gone(pid) for pid in pids)
     port = int(server.agent_url.rsplit(":", 1)[1])

@@ -29,7 +29,7 @@ RECORD_FILE = "server.json"
 LOCK_FILE = "machine.lock"
 LOG_FILE = "log/console.log"
 ID_VARIABLE = "HYDRACORE_SERVER_ID"
-"""In the environment of every process of a server, so that stragglers are recognised."""
+"""In the environment of a machine and all that it starts, so that stragglers are recognised."""
 
 ALREADY_RUNNING = 3
 """Exit status where another machine process holds the folder."""
@@ -212,7 +212,6 @@ def main(argv: list[str]) -> int:
     args = parser.parse_args(argv)
     signal.pthread_sigmask(signal.SIG_BLOCK, _WAITED)
     _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    os.environ[ID_VARIABLE] = args.id
     with (args.dir / LOCK_FILE).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

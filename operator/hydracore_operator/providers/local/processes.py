@@ -33,7 +33,7 @@ def start_machine(
 ) -> subprocess.Popen[bytes]:
     """Start a machine process for the folder. Where one runs already, the new one ends itself."""
     env = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-    env["HOME"] = str(folder)
+    env.update({"HOME": str(folder), machine.ID_VARIABLE: record.id})
     arguments = ["--dir", str(folder), "--id", record.id, "--", *command]
     return subprocess.Popen(  # noqa: S603 - our own supervisor
         [python, "-I", "-S", machine.__file__, *arguments],

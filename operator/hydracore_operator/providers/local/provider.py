@@ -93,7 +93,8 @@ class LocalProvider:
         """End all processes of the server and start its machine again."""
         self._load(server_id)
         async with self._storage(), self._held(server_id):
-            await self._stop(self._load(server_id))
+            found = self._load(server_id)
+            await self._stop(found)
             return await self._start(server_id)
 
     async def delete(self, server_id: str) -> None:
@@ -129,8 +130,8 @@ class LocalProvider:
     async def _start(self, server_id: str) -> Server:
         found = self._load(server_id)
         if not processes.machine_alive(found):
+            await self._stop(found)  # what outlived the machine would be in the new one's way
             folder = self._folder(server_id)
-            self._reap()
             self._started[server_id] = processes.start_machine(
                 folder, found, self._command, sys.executable
             )

@@ -1,0 +1,1 @@
+"""Building, signing, checking and publishing bundles."""

@@ -1,0 +1,1 @@
+"""The acts of the demo, one file each, in the order of :mod:`hydracore_cli.demo.run`."""

@@ -1,0 +1,37 @@
+"""API keys as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from hydracore_history import ApiKey
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+
+def keys_table(keys: Sequence[ApiKey]) -> Table:
+    """Return the keys as a table; of each key only its visible prefix is shown."""
+    table = Table(box=box.SIMPLE_HEAD)
+    for column in ("ID", "Name", "Key", "Scopes", "Rights", "Created", "Last used", "State"):
+        table.add_column(column)
+    for key in keys:
+        rights = [
+            name for name, on in (("admin", key.admin), ("tenant-wide", key.tenant_wide)) if on
+        ]
+        table.add_row(
+            key.id,
+            Text(key.name),
+            f"{key.prefix}…",
+            " ".join(key.scopes),
+            ", ".join(rights) or "-",
+            _shown(key.created_at),
+            _shown(key.last_used_at),
+            "in use" if key.revoked_at is None else f"revoked {_shown(key.revoked_at)}",
+        )
+    return table
+
+
+def _shown(at: datetime | None) -> str:
+    return at.strftime("%Y-%m-%d %H:%M:%SZ") if at is not None else "never"

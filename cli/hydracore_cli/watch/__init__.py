@@ -1,0 +1,1 @@
+"""Watching a rollout: what it looks like now, as a table or as lines."""

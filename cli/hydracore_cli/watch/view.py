@@ -1,0 +1,89 @@
+"""A rollout as a person wants to see it at one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from hydracore_crds.names import PAUSED_BY_ANNOTATION
+from hydracore_crds.rollout import FINAL_STATES, Rollout
+from hydracore_crds.rollout_target import RolloutTarget
+
+
+@dataclass(frozen=True, slots=True)
+class TargetView:
+    """One instance of the rollout."""
+
+    instance: str
+    state: str
+    attempt: int
+    seconds: float | None
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutView:
+    """The rollout and its targets.
+
+    Attributes:
+        name: Name of the Rollout.
+        bundle: What it delivers.
+        state: Its state; ``queued`` before the operator has seen it.
+        message: What the operator says about it.
+        halt_reason: Why it halted, if it did.
+        paused_by: Who paused it, if somebody did.
+        counts: Targets by state, in the order of their lives; states without any are left out.
+        targets: In the order of the plan.
+    """
+
+    name: str
+    bundle: str
+    state: str
+    message: str
+    halt_reason: str | None
+    paused_by: str | None
+    counts: dict[str, int] = field(default_factory=dict)
+    targets: tuple[TargetView, ...] = ()
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing more will happen by itself."""
+        return self.state in FINAL_STATES
+
+
+def make_view(
+    rollout: Rollout,
+    targets: Sequence[RolloutTarget],
+    now: datetime,
+    labels: Mapping[str, str] | None = None,
+) -> RolloutView:
+    """Return the view at the time ``now``; ``labels`` says what people call the instances."""
+    status = rollout.status
+    paused_by = rollout.metadata.annotations.get(PAUSED_BY_ANNOTATION)
+    counts = status.counts.model_dump() if status.counts is not None else {}
+    ordered = sorted(targets, key=lambda target: target.spec.order)
+    return RolloutView(
+        name=rollout.metadata.name,
+        bundle=rollout.spec.bundle_name,
+        state=status.state or "queued",
+        message=status.message or "",
+        halt_reason=status.halt_reason,
+        paused_by=paused_by or ("spec.paused" if rollout.spec.paused else None),
+        counts={name: number for name, number in counts.items() if number or name == "total"},
+        targets=tuple(_target_view(target, now, labels or {}) for target in ordered),
+    )
+
+
+def _target_view(target: RolloutTarget, now: datetime, labels: Mapping[str, str]) -> TargetView:
+    status, name = target.status, target.spec.instance_name
+    seconds = None
+    if status.started_at is not None:
+        seconds = max(0.0, ((status.completed_at or now) - status.started_at).total_seconds())
+    return TargetView(
+        instance=labels.get(name, name),
+        state=status.state or "queued",
+        attempt=status.attempt or target.spec.attempt,
+        seconds=seconds,
+        said=status.error_message or status.last_result_status or "",
+    )

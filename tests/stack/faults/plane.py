@@ -1,0 +1,138 @@
+"""A control plane whose every process is at the test's mercy.
+
+etcd, API server and controllers of its own (not the session's, since the API server gets killed),
+the REST API as a process, and as many operator processes as a test starts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from hydracore_agentclient import AgentClient, ControlPlaneKey
+from hydracore_artifacts.build.runtime import RuntimeRequest
+from hydracore_artifacts.store import ArtifactStore
+from hydracore_cli.stack import content, servers
+from hydracore_cli.stack.key_material import ensure_keys
+from hydracore_cli.stack.layout import StackLayout, layout_of
+from hydracore_cli.stack.service import Service
+from hydracore_cli.stack.service_env import Addresses, api_env, operator_env
+from hydracore_crds.bundle import Bundle
+from hydracore_devcluster import ports
+from hydracore_devcluster.assets import Assets
+from hydracore_devcluster.cluster import DevCluster
+from hydracore_devcluster.install import Accounts, install
+from hydracore_devcluster.layout import ProjectLayout
+from hydracore_history import History
+from hydracore_kube import KubeClient
+
+from tests.stack.faults.operators import OperatorProcess, end
+
+LEASE_SECONDS = 3
+SETTINGS = {
+    "HYDRACORE_LEASE_SECONDS": str(LEASE_SECONDS),
+    "HYDRACORE_HEALTH_INTERVAL_SECONDS": "2",
+    "HYDRACORE_AGENT_TRIAL_SECONDS": "20",
+}
+
+
+class Plane:
+    """The control plane of this folder's tests."""
+
+    def __init__(self, layout: StackLayout, dev: DevCluster, accounts: Accounts) -> None:
+        self.layout = layout
+        self.dev = dev
+        self.operators: list[OperatorProcess] = []
+        self.store = ArtifactStore(layout.artifacts_url)
+        self.key = ControlPlaneKey.from_pem(layout.control_plane_key)
+        self.agents = AgentClient(self.key, subject="operator", now=lambda: datetime.now(UTC))
+        self.accounts = accounts
+        self._api_port = ports.choose(1)[0]
+        self._runtimes = 0
+        self._started = 0
+        self.outer = {"PATH": os.environ["PATH"], "HOME": str(layout.root), **SETTINGS}
+
+    async def open(self) -> None:
+        self.admin = await KubeClient.connect(str(self.dev.admin_kubeconfig), field_manager="test")
+        history = History(self.layout.database_url)
+        await history.migrate()
+        await history.close()
+        addresses = Addresses(self._api_port, 0)
+        url = f"{addresses.api_url}/readyz"
+        self.api = Service("api", self.api_env(), self.layout.logs / "api.log", url)
+        self.api.start()
+        await self.api.wait_ready()
+
+    async def close(self) -> None:
+        await end(self.operators)
+        await self.api.stop()
+        await servers.switch_off(self.layout.servers)
+        await self.agents.close()
+        await self.admin.close()
+
+    # ---- operators ---------------------------------------------------------------------------
+    def operator_env(self, status_port: int) -> dict[str, str]:
+        addresses = Addresses(self._api_port, status_port)
+        return operator_env(self.layout, self.accounts.operator, addresses, self.outer)
+
+    def api_env(self) -> dict[str, str]:
+        addresses = Addresses(self._api_port, 0)
+        return api_env(self.layout, self.accounts.api, addresses, self.outer)
+
+    def start_operator(self) -> OperatorProcess:
+        """Start another operator; it leads once nobody else does."""
+        port, name = ports.choose(1)[0], f"operator-{self._started}"
+        self._started += 1
+        log = self.layout.logs / f"{name}.log"
+        url = Addresses(self._api_port, port).status_url
+        made = OperatorProcess(name, self.operator_env(port), log, url)
+        made.start()
+        self.operators.append(made)
+        return made
+
+    async def one_operator(self) -> OperatorProcess:
+        """Leave exactly one operator, and return it once it leads."""
+        living = [operator for operator in self.operators if operator.alive]
+        leading = [operator for operator in living if await operator.leads()][:1]
+        for operator in living:
+            if operator not in leading:
+                await operator.kill()
+        kept = leading[0] if leading else self.start_operator()
+        self.operators = [kept]
+        await kept.wait_leading()
+        return kept
+
+    # ---- bundles -----------------------------------------------------------------------------
+    async def publish_runtime(self, plugins: Sequence[Path] = ()) -> Bundle:
+        """Build and publish the next version of the agents' runtime; it is verified by then."""
+        version = f"1.0.{self._runtimes}"
+        self._runtimes += 1
+        request = RuntimeRequest(version, plugins=tuple(plugins))
+        made = await content.build_and_publish(self.layout, self.admin, self.store, request)
+        return await content.wait_verified(self.admin, made.metadata.name)
+
+
+@contextlib.asynccontextmanager
+async def running_plane(
+    folder: Path, assets: Assets, project: ProjectLayout
+) -> AsyncIterator[Plane]:
+    """Start a control plane below the folder, and end every process of it afterwards."""
+    layout = layout_of(folder)
+    layout.create()
+    dev = DevCluster(layout.cluster, assets)
+    await dev.start()
+    try:
+        accounts = await install(dev, project)
+        await asyncio.to_thread(ensure_keys, layout)
+        plane = Plane(layout, dev, accounts)
+        try:
+            await plane.open()
+            yield plane
+        finally:
+            await plane.close()
+    finally:
+        await dev.stop()

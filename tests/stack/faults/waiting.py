@@ -1,0 +1,52 @@
+"""Waiting for something with a deadline; what is waited for says how it stands when it is late."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+import pytest
+
+T = TypeVar("T")
+Look = Callable[[], "T | Awaitable[T]"]
+
+
+async def until(
+    look: Look[T],
+    what: str,
+    seconds: float,
+    *,
+    every: float = 0.05,
+    state: Callable[[], object] = lambda: "",
+) -> T:
+    """Return the first answer that is true; fail after ``seconds`` with what was seen last.
+
+    Args:
+        look: Looks once; may be a coroutine function.
+        what: What is waited for, for the failure's text.
+        seconds: How long it may take.
+        every: Pause between two looks.
+        state: What else the failure's text shall show.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = look()
+        found: T = await answer if inspect.isawaitable(answer) else answer
+        if found:
+            return found
+        if time.monotonic() > deadline:
+            pytest.fail(f"waited {seconds:.0f} s for {what}; last: {found!r}; {state()}")
+        await asyncio.sleep(every)
+
+
+async def holds(look: Look[bool], what: str, seconds: float, *, every: float = 0.05) -> None:
+    """Check that something is true all the time for ``seconds``."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        answer = look()
+        found = await answer if inspect.isawaitable(answer) else answer
+        assert found, f"{what} did not hold"
+        await asyncio.sleep(every)
