@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import aiohttp
@@ -17,27 +17,21 @@ from hydracore_agentclient.endpoint import AgentEndpoint
 from hydracore_agentclient.errors import (
     InvalidAnswer,
     Refused,
-    Timeout,
     UnknownTask,
-    Unreachable,
     WrongIdentity,
 )
+from hydracore_agentclient.exchange import ISSUER, Exchange, Subject, Turns, read_bounded
 from hydracore_agentclient.keys import ControlPlaneKey
 from hydracore_agentclient.models import AgentStatus, DeepHealth, Order, Refusal, TaskReport
 from hydracore_agentclient.proof import PROOF_HEADER, verify_proof
 
-Subject = Literal["operator", "api"]
 M = TypeVar("M", bound=Wire)
 
-ISSUER = "hydracore"
-REQUEST_TYP = "hc-control+jwt"
 ORDER_TYP = "hc-order+jwt"
-TOKEN_SECONDS = 60
 CONNECT_SECONDS = 2.0
 TOTAL_SECONDS = 5.0
 CHAT_TOTAL_SECONDS = 300.0
 CHAT_SILENCE_SECONDS = 60.0
-MAX_ANSWER_BYTES = 1024 * 1024
 MAX_CHAT_BYTES = 8 * 1024 * 1024
 _OK = (200, 202)
 _UNAUTHORIZED = 401
@@ -47,8 +41,9 @@ class AgentClient:
     """Talks to any number of agents over one bounded pool of connections.
 
     Every method raises :class:`~hydracore_agentclient.errors.AgentError` within its deadline: two
-    seconds to connect, five for the whole answer. Nothing that acts is sent twice; after it every
-    error but a proved :class:`Refused` leaves open whether the agent acted.
+    seconds to connect, five for the whole answer, before that at most five for its turn. Nothing
+    that acts is sent twice; after it every error but a proved :class:`Refused` leaves open whether
+    the agent acted.
     """
 
     def __init__(
@@ -62,9 +57,10 @@ class AgentClient:
         total_seconds: float = TOTAL_SECONDS,
     ) -> None:
         self._key = key
-        self._subject = subject
         self._now = now
-        self._connections = connections
+        self._exchange = Exchange(key, subject=subject, now=now)
+        self._turns = Turns(connections, total_seconds)
+        self._chats = Turns(connections, total_seconds)
         self._deadlines = aiohttp.ClientTimeout(
             total=total_seconds, connect=total_seconds, sock_connect=connect_seconds
         )
@@ -73,13 +69,10 @@ class AgentClient:
             sock_connect=connect_seconds,
             sock_read=CHAT_SILENCE_SECONDS,
         )
-        self._opened: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
         """Close all connections."""
-        if self._opened is not None:
-            await self._opened.close()
-            self._opened = None
+        await self._exchange.close()
 
     async def status(self, ep: AgentEndpoint) -> AgentStatus:
         """Ask what the agent runs and how it is.
@@ -150,11 +143,14 @@ class AgentClient:
         body: dict[str, Any] = {"message": message}
         if conversation_id is not None:
             body["conversationId"] = conversation_id
-        async with self._send(
-            ep, "POST", "/api/chat", str(uuid4()), body, self._chat_deadlines
-        ) as response:
+        async with (
+            self._chats.take(),
+            self._exchange.send(
+                ep, "POST", "/api/chat", str(uuid4()), body, self._chat_deadlines
+            ) as response,
+        ):
             if response.status not in _OK:
-                raise _refusal(response.status, await _bounded(response))
+                raise _refusal(response.status, await read_bounded(response))
             if response.content_type != "text/event-stream":
                 raise InvalidAnswer("the agent answered the chat with something else than events")
             yield _events(response)
@@ -169,8 +165,11 @@ class AgentClient:
         body: dict[str, Any] | None = None,
     ) -> M:
         nonce = str(uuid4())
-        async with self._send(ep, method, path, nonce, body, self._deadlines) as response:
-            status, data = response.status, await _bounded(response)
+        async with (
+            self._turns.take(),
+            self._exchange.send(ep, method, path, nonce, body, self._deadlines) as response,
+        ):
+            status, data = response.status, await read_bounded(response)
             proof = response.headers.get(PROOF_HEADER)
         if status == _UNAUTHORIZED and proof is None:
             # Not believed as the agent's own word: whoever listens there could say it.
@@ -188,81 +187,6 @@ class AgentClient:
         if status not in _OK:
             raise _refusal(status, data)
         return _read(model, data)
-
-    @asynccontextmanager
-    async def _send(
-        self,
-        ep: AgentEndpoint,
-        method: str,
-        path: str,
-        nonce: str,
-        body: dict[str, Any] | None,
-        deadlines: aiohttp.ClientTimeout,
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
-        url = ep.base() + path
-        headers = {
-            "Authorization": f"Bearer {self._token(ep.instance_id, nonce)}",
-            "Accept-Encoding": "identity",
-        }
-        data = None
-        if body is not None:
-            data = orjson.dumps(body)
-            headers["Content-Type"] = "application/json"
-        try:
-            async with self._session().request(
-                method,
-                url,
-                data=data,
-                headers=headers,
-                timeout=deadlines,
-                allow_redirects=False,
-            ) as response:
-                yield response
-        except aiohttp.ConnectionTimeoutError as fault:
-            raise Unreachable(f"{ep.url}: no connection in time") from fault
-        except TimeoutError as fault:
-            raise Timeout(f"{ep.url}: no complete answer in time") from fault
-        except (aiohttp.ClientConnectorError, aiohttp.ClientOSError) as fault:
-            raise Unreachable(f"{ep.url}: {fault.strerror or 'no connection'}") from fault
-        except (aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError) as fault:
-            raise Unreachable(f"{ep.url}: the connection broke before the answer's end") from fault
-        except aiohttp.ClientError as fault:
-            raise InvalidAnswer(f"{ep.url}: no HTTP answer ({type(fault).__name__})") from fault
-
-    def _token(self, audience: str, nonce: str) -> str:
-        issued = int(self._now().timestamp())
-        claims = {
-            "iss": ISSUER,
-            "aud": audience,
-            "sub": self._subject,
-            "iat": issued,
-            "exp": issued + TOKEN_SECONDS,
-            "jti": nonce,
-        }
-        return self._key.sign(claims, REQUEST_TYP)
-
-    def _session(self) -> aiohttp.ClientSession:
-        if self._opened is None:
-            self._opened = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
-                    limit=self._connections, limit_per_host=8, use_dns_cache=False
-                ),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=False,
-                trust_env=False,
-                headers={"User-Agent": "hydracore"},
-            )
-        return self._opened
-
-
-async def _bounded(response: aiohttp.ClientResponse) -> bytes:
-    data = bytearray()
-    async for chunk in response.content.iter_any():
-        data += chunk
-        if len(data) > MAX_ANSWER_BYTES:
-            response.close()
-            raise InvalidAnswer(f"the answer is larger than {MAX_ANSWER_BYTES} bytes")
-    return bytes(data)
 
 
 async def _events(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:

@@ -19,6 +19,8 @@ Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 READ_ATTEMPTS = 4
 READ_BACKOFF_SECONDS = 0.1
 MAX_RETRY_AFTER_SECONDS = 5.0
+TURN_SECONDS = 30.0
+"""For how long a request may wait until one of those before it is done."""
 MAX_ANSWER_BYTES = 256 * 1024 * 1024
 MERGE_PATCH = "application/merge-patch+json"
 
@@ -34,6 +36,7 @@ class Transport:
         api: ApiClient,
         *,
         timeout_seconds: float,
+        connections: int = 32,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
     ) -> None:
@@ -41,6 +44,8 @@ class Transport:
         self._timeout = aiohttp.ClientTimeout(
             total=timeout_seconds, connect=min(timeout_seconds, 5.0)
         )
+        # aiohttp's own pool lets late comers overtake those who wait, for seconds under load.
+        self._turns = asyncio.Semaphore(connections)
         self._sleep = sleep
         self._jitter = jitter
         self.host = str(api.configuration.host).rstrip("/")
@@ -55,13 +60,14 @@ class Transport:
             KubeconfigError: The configuration cannot be used.
         """
         configuration = await load_configuration(kubeconfig)
-        configuration.connection_pool_maxsize = connections
+        configuration.connection_pool_maxsize = 0  # no limit: requests take turns, watches do not
         # No proxies or .netrc from the environment; the kubeconfig's proxy-url still holds.
         configuration.client_session_kwargs = {
             "trust_env": False,
             "cookie_jar": aiohttp.DummyCookieJar(),
         }
-        return cls(open_api_client(configuration, kubeconfig), timeout_seconds=timeout_seconds)
+        api = open_api_client(configuration, kubeconfig)
+        return cls(api, timeout_seconds=timeout_seconds, connections=connections)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -98,12 +104,27 @@ class Transport:
     async def _once(
         self, method: Method, path: str, params: dict[str, str] | None, body: Any
     ) -> Any:
-        async with self.exchange(method, path, params=params, body=body) as response:
+        async with (
+            self._turn(f"{method} {path}"),
+            self.exchange(method, path, params=params, body=body) as response,
+        ):
             data = await _read(response, f"{method} {path}")
         try:
             return orjson.loads(data)
         except orjson.JSONDecodeError as fault:
             raise Malformed(f"{method} {path}: the answer is no JSON ({fault})") from fault
+
+    @asynccontextmanager
+    async def _turn(self, what: str) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(TURN_SECONDS):
+                await self._turns.acquire()
+        except TimeoutError as fault:
+            raise Unavailable(f"{what}: too many requests are under way, nothing sent") from fault
+        try:
+            yield
+        finally:
+            self._turns.release()
 
     @asynccontextmanager
     async def exchange(

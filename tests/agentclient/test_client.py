@@ -17,6 +17,7 @@ from hydracore_agentclient import (
     ControlPlaneKey,
     Order,
     Refused,
+    Timeout,
     UnknownTask,
 )
 
@@ -185,3 +186,55 @@ async def test_an_error_of_the_chats_reader_stays_what_it_is(client: AgentClient
         with pytest.raises(ValueError, match="reader"):
             async with client.chat(agent.endpoint(url), "hi"):
                 raise ValueError("reader")
+
+
+async def test_requests_take_turns_in_the_order_in_which_they_came(
+    control_key: ControlPlaneKey,
+) -> None:
+    agents = [Identity() for _ in range(20)]
+    arrived: list[str] = []
+
+    async def talk(request: Request, writer: asyncio.StreamWriter) -> None:
+        asked = request.token["claims"]["aud"]
+        arrived.append(asked)
+        agent = next(a for a in agents if a.instance_id == asked)
+        writer.write(agent.answer(request, agent.status()))
+
+    client = AgentClient(control_key, subject="operator", now=lambda: NOW, connections=1)
+    async with serving(talk) as url:
+        await asyncio.gather(*(client.status(agent.endpoint(url)) for agent in agents))
+    await client.close()
+    assert arrived == [agent.instance_id for agent in agents]
+
+
+async def test_a_request_whose_turn_does_not_come_is_not_sent(
+    control_key: ControlPlaneKey,
+) -> None:
+    agent, calls, go_on = Identity(), [], asyncio.Event()
+
+    async def talk(request: Request, writer: asyncio.StreamWriter) -> None:
+        calls.append(request)
+        await go_on.wait()
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n")
+        writer.write(b"Connection: close\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    client = AgentClient(
+        control_key, subject="api", now=lambda: NOW, connections=1, total_seconds=0.2
+    )
+
+    async def chat() -> None:
+        async with client.chat(agent.endpoint(url), "hi"):
+            pass
+
+    async with serving(talk) as url:
+        first = asyncio.create_task(chat())
+        while not calls:  # noqa: ASYNC110 - set by the server's side
+            await asyncio.sleep(0.01)
+        with pytest.raises(Timeout, match="nothing was sent"):
+            await chat()
+        go_on.set()
+        await first
+    await client.close()
+    assert len(calls) == 1

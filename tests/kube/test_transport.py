@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -15,7 +16,9 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @asynccontextmanager
-async def _serve(handler: Handler, waits: list[float]) -> AsyncIterator[Transport]:
+async def _serve(
+    handler: Handler, waits: list[float], *, connections: int = 8
+) -> AsyncIterator[Transport]:
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", handler)
     runner = web.AppRunner(app)
@@ -28,7 +31,11 @@ async def _serve(handler: Handler, waits: list[float]) -> AsyncIterator[Transpor
         waits.append(seconds)
 
     transport = Transport(
-        ApiClient(configuration), timeout_seconds=1.0, sleep=sleep, jitter=lambda: 0.5
+        ApiClient(configuration),
+        timeout_seconds=1.0,
+        connections=connections,
+        sleep=sleep,
+        jitter=lambda: 0.5,
     )
     try:
         yield transport
@@ -99,3 +106,23 @@ async def test_nobody_listens() -> None:
     with pytest.raises(Unavailable, match="cannot be reached"):
         await transport.json("POST", "/x", body={})
     await transport.close()
+
+
+async def test_requests_take_turns_in_the_order_in_which_they_came() -> None:
+    arrived: list[str] = []
+    at_once = most = 0
+
+    async def handler(request: web.Request) -> web.Response:
+        nonlocal at_once, most
+        at_once += 1
+        most = max(most, at_once)
+        arrived.append(request.path)
+        await asyncio.sleep(0.001)
+        at_once -= 1
+        return web.json_response({})
+
+    async with _serve(handler, [], connections=2) as transport:
+        paths = [f"/{n:02}" for n in range(30)]
+        await asyncio.gather(*(transport.json("POST", path, body={}) for path in paths))
+    assert most == 2
+    assert all(abs(arrived.index(path) - n) <= 1 for n, path in enumerate(paths))

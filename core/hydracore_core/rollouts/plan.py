@@ -13,9 +13,9 @@ from hydracore_core.rollouts.inflight import follow
 from hydracore_core.rollouts.ledger import settle_slots
 from hydracore_core.rollouts.model import Plan, TenantView
 from hydracore_core.rollouts.queue import decide_queues
-from hydracore_core.rollouts.scope import survey
 from hydracore_core.rollouts.starts import start
 from hydracore_core.rollouts.status import report
+from hydracore_core.rollouts.survey import survey
 from hydracore_core.rollouts.thresholds import check_thresholds
 
 PHASES = (
@@ -54,7 +54,7 @@ def plan(view: TenantView) -> Plan:
     return Plan(
         intents=scope.out.intents(),
         notes=tuple(scope.out.notes),
-        wake_at=min((time for time in scope.wakes if time > view.now), default=None),
+        wake_at=min(scope.wakes, default=None),
         window_open=scope.window.open,
         next_opens_at=None if scope.window.open else scope.window.next_change,
         limit=scope.limit,

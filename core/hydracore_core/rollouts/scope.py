@@ -1,39 +1,20 @@
 """One tenant, indexed: everything the phases of the plan read, and where they put decisions.
 
-Built once for each plan by :func:`survey`, in one pass over the targets. Phases never change the
-models of the view; they move targets between the lists here and append to the outbox.
+Built once for each plan by :func:`hydracore_core.rollouts.survey.survey`. Phases never change the
+models of the view; they set what is decided here and append to the outbox.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from hydracore_crds import Instance, Rollout, RolloutTarget
 from hydracore_crds.rollout import FINAL_STATES, CancelMode
 
-from hydracore_core.policies import parallel_limit
-from hydracore_core.rollouts.model import (
-    Abort,
-    Admit,
-    Hold,
-    Intent,
-    LetGo,
-    Note,
-    RefuseRetry,
-    Release,
-    Report,
-    Requeue,
-    Resolve,
-    Settle,
-    Slot,
-    Start,
-    TenantView,
-    Track,
-)
-from hydracore_core.rollouts.wishes import cancel_mode
-from hydracore_core.windows import WindowState, window_state
+from hydracore_core.rollouts.model import Note, Slot, TenantView
+from hydracore_core.rollouts.outbox import Outbox
+from hydracore_core.windows import WindowState
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
@@ -44,38 +25,6 @@ class Gate:
 
     reason: str
     message: str
-
-
-@dataclass(slots=True)
-class Outbox:
-    """Decisions by kind, so that the plan can put them into the right order."""
-
-    hold: list[Hold] = field(default_factory=list)
-    settle: list[Settle] = field(default_factory=list)
-    retry: list[Requeue | RefuseRetry] = field(default_factory=list)
-    abort: list[Abort] = field(default_factory=list)
-    ledger: list[Release | Resolve] = field(default_factory=list)
-    report: list[Report] = field(default_factory=list)
-    start: list[Start] = field(default_factory=list)
-    track: list[Track] = field(default_factory=list)
-    admit: list[Admit] = field(default_factory=list)
-    let_go: list[LetGo] = field(default_factory=list)
-    notes: list[Note] = field(default_factory=list)
-
-    def intents(self) -> tuple[Intent, ...]:
-        """Return all intents: stop and settle, report, start, follow, then the long work."""
-        return (
-            *self.hold,
-            *sorted(self.settle, key=lambda s: (s.rollout_name, s.target_name)),
-            *self.retry,
-            *self.abort,
-            *self.ledger,
-            *self.report,
-            *self.start,
-            *self.track,
-            *self.admit,
-            *self.let_go,
-        )
 
 
 @dataclass(slots=True)
@@ -225,82 +174,3 @@ def age_key(rollout: Rollout) -> tuple[datetime, str]:
 def queue_key(target: RolloutTarget) -> tuple[int, str]:
     """Return the key of a target's place in its rollout."""
     return (target.spec.order, target.metadata.name)
-
-
-def survey(view: TenantView) -> TenantScope:
-    """Index a tenant.
-
-    Raises:
-        ValueError: ``view.now`` is naive.
-    """
-    policy = view.policy
-    scope = TenantScope(
-        view=view,
-        window=window_state(policy.spec.maintenance_window if policy else None, view.now),
-        limit=parallel_limit(policy),
-        rollouts=[RolloutScope(r, cancel_mode(r)) for r in sorted(view.rollouts, key=age_key)],
-        instances={i.metadata.name: i for i in view.instances},
-        live_ids=_live_ids(view.instances),
-        slots={slot.task_id: slot for slot in view.slots},
-    )
-    _file_targets(scope)
-    _count_slots(scope)
-    if scope.window.next_change is not None:
-        scope.wakes.append(scope.window.next_change)
-    return scope
-
-
-def _file_targets(scope: TenantScope) -> None:
-    """Put every target on its rollout's shelf. One tight loop: this is most of a plan's time."""
-    shelves = {r.name: (r.rollout.metadata.uid, r.shelves()) for r in scope.rollouts}
-    wanted = {slot.target_name for slot in scope.slots.values()}
-    nowhere: tuple[str, dict[str | None, list[RolloutTarget]]] = ("", {})
-    for target in scope.view.targets:
-        metadata = target.metadata
-        uid, shelf = shelves.get(target.spec.rollout_name, nowhere)
-        owners = metadata.owner_references
-        # Owned by another uid: left by a deleted rollout of the same name.
-        mine = not owners or owners[0].uid == uid or any(o.uid == uid for o in owners)
-        if shelf and mine:
-            shelf[target.status.state].append(target)
-        else:
-            scope.orphans.append(target)
-        if metadata.name in wanted:
-            scope.slot_targets[metadata.name] = target
-    scope.orphans.sort(key=queue_key)
-    for rollout in scope.rollouts:
-        rollout.in_progress.sort(key=queue_key)
-        rollout.waiting = rollout.queued
-
-
-def _live_ids(instances: Iterable[Instance]) -> dict[str, str]:
-    """Return the REST ids of instances that are not being deleted, by name."""
-    return {
-        instance.metadata.name: instance.spec.id or instance.metadata.uid
-        for instance in instances
-        if instance.metadata.deletion_timestamp is None
-    }
-
-
-def _count_slots(scope: TenantScope) -> None:
-    """Count what may be in flight: every entry, and every target in progress without one."""
-    by_name = {r.name: r for r in scope.rollouts}
-    for slot in scope.slots.values():
-        scope.taken += 1
-        scope.held.add(slot.instance_name)
-        if slot.rollout_name in by_name:
-            by_name[slot.rollout_name].taken += 1
-    for rollout in scope.rollouts:
-        for target in rollout.in_progress:
-            rollout.taken += _count_running(scope, target)
-    for target in scope.orphans:
-        if target.status.state == "in_progress":
-            _count_running(scope, target)
-
-
-def _count_running(scope: TenantScope, target: RolloutTarget) -> int:
-    scope.held.add(target.spec.instance_name)
-    if target.status.task_id in scope.slots:
-        return 0
-    scope.taken += 1
-    return 1

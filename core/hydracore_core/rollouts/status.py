@@ -123,9 +123,8 @@ def _conditions(scope: TenantScope, rollout: RolloutScope, phase: Phase) -> list
     wanted: list[tuple[str, ConditionStatus, str, str]] = [
         (PROGRESSING, phase.progressing, phase.reason, phase.message),
         (SUCCEEDED, phase.succeeded, phase.reason, phase.message),
+        (WINDOW_OPEN, *_window(scope, rollout)),
     ]
-    if not phase.final:
-        wanted.append((WINDOW_OPEN, *_window(scope, rollout)))
     for type_, flag, reason, message in wanted:
         found = set_condition(
             found,

@@ -78,7 +78,6 @@ def _may_halt(rollout: RolloutScope) -> bool:
     return (
         bool(rollout.waiting)
         and rollout.halt_reason is None
-        and rollout.cancel is None
         and rollout.rollout.spec.strategy.on_failure == "pause"
     )
 

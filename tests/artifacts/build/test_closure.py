@@ -4,7 +4,7 @@ import importlib.metadata
 from pathlib import Path
 
 import pytest
-from hydracore_artifacts.build.closure import distribution_files, find_closure
+from hydracore_artifacts.build.closure import Lookup, distribution_files, find_closure
 from hydracore_artifacts.errors import BuildError
 
 
@@ -26,7 +26,7 @@ def install(
 
 
 @pytest.fixture
-def lookup(tmp_path: Path):
+def lookup(tmp_path: Path) -> Lookup:
     def find(name: str) -> importlib.metadata.Distribution:
         found = list(importlib.metadata.distributions(name=name, path=[str(tmp_path)]))
         if not found:
@@ -40,7 +40,9 @@ def names(found: list[importlib.metadata.Distribution]) -> list[str]:
     return [distribution.metadata["Name"] for distribution in found]
 
 
-def test_only_what_the_extra_needs_with_markers_extras_and_cycles(tmp_path: Path, lookup) -> None:
+def test_only_what_the_extra_needs_with_markers_extras_and_cycles(
+    tmp_path: Path, lookup: Lookup
+) -> None:
     install(tmp_path, "project", ("other", "web[tls] ; extra == 'agent'"))
     install(tmp_path, "other")
     install(
@@ -58,7 +60,7 @@ def test_only_what_the_extra_needs_with_markers_extras_and_cycles(tmp_path: Path
     assert names(find_closure("project", "agent", lookup=lookup)) == ["base", "crypto", "web"]
 
 
-def test_an_extra_asked_for_later_is_followed_too(tmp_path: Path, lookup) -> None:
+def test_an_extra_asked_for_later_is_followed_too(tmp_path: Path, lookup: Lookup) -> None:
     install(tmp_path, "project", ("web ; extra == 'agent'", "zed ; extra == 'agent'"))
     install(tmp_path, "web", ("crypto ; extra == 'tls'",))
     install(tmp_path, "zed", ("web[tls]",))
@@ -66,7 +68,7 @@ def test_an_extra_asked_for_later_is_followed_too(tmp_path: Path, lookup) -> Non
     assert names(find_closure("project", "agent", lookup=lookup)) == ["crypto", "web", "zed"]
 
 
-def test_what_is_missing_is_named_with_who_needs_it(tmp_path: Path, lookup) -> None:
+def test_what_is_missing_is_named_with_who_needs_it(tmp_path: Path, lookup: Lookup) -> None:
     install(tmp_path, "project", ("web ; extra == 'agent'",))
     install(tmp_path, "web", ("gone",))
     with pytest.raises(BuildError, match="gone, needed by web, is not installed"):
@@ -75,7 +77,7 @@ def test_what_is_missing_is_named_with_who_needs_it(tmp_path: Path, lookup) -> N
         find_closure("project", "nothing", lookup=lookup)
 
 
-def test_files_leave_out_what_installers_add(tmp_path: Path, lookup) -> None:
+def test_files_leave_out_what_installers_add(tmp_path: Path, lookup: Lookup) -> None:
     install(
         tmp_path / "site",
         "web",

@@ -76,7 +76,8 @@ def test_not_held_cancelled_terminating_or_finished_admit_nothing() -> None:
     assert [type(i) for i in unheld.intents] == [Hold]
     assert of(decide(rollouts=[rollout(cancel="Graceful")]), Admit) == []
     assert of(decide(terminating=True), Admit) == []
-    assert decide(rollouts=[rollout(status={"state": "succeeded"})]).intents[1:] == ()
+    ended = rollout(status={"state": "succeeded", "observed_generation": 1})
+    assert decide(rollouts=[ended]).intents == ()
 
 
 def test_a_paused_rollout_is_admitted_so_that_its_targets_can_be_seen() -> None:

@@ -116,3 +116,11 @@ def test_names_never_clash_when_the_fleet_changed_in_between() -> None:
     all_of[1] = instance("a-1", state="error")
     again = select(owner.spec, pin(bundle()), all_of, None, rollout_name="r1", existing=made)
     assert "a-1" not in again.left_out
+
+
+def test_rollouts_with_long_names_do_not_share_targets() -> None:
+    first, second = ("nightly-" + "x" * 54 + end for end in "ab")
+    one = preview(spec(), bundle(), fleet(1), None, rollout_name=first).drafts[0].name
+    two = preview(spec(), bundle(), fleet(1), None, rollout_name=second).drafts[0].name
+    assert one != two
+    assert max(len(one), len(two)) <= 63
