@@ -1,4 +1,4 @@
-"""Fixtures that every test may use; the real control plane above all.
+"""Fixtures that every test may use: the real control plane above all, and a real PostgreSQL.
 
 ``cluster`` starts etcd, kube-apiserver and kube-controller-manager once for the whole session
 (about four seconds), with definitions and rights installed. Tests share it and stay apart by
@@ -12,7 +12,7 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,9 @@ from hydracore_devcluster.cluster import DevCluster
 from hydracore_devcluster.install import Accounts, install
 from hydracore_devcluster.layout import ProjectLayout, find_project
 from hydracore_devcluster.progress import Progress
+
+from tests.support.postgres import binaries
+from tests.support.postgres.server import PostgresServer
 
 Kubectl = Callable[..., "subprocess.CompletedProcess[str]"]
 _KUBECTL_SECONDS = 60
@@ -70,6 +73,18 @@ async def cluster(
         yield TestCluster(dev, await install(dev, project))
     finally:
         await dev.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A real PostgreSQL server for the session; a test makes a database of its own in it."""
+    server = PostgresServer(binaries.find(os.environ))
+    try:
+        server.create()
+        server.start()
+        yield server
+    finally:
+        server.remove()
 
 
 @pytest.fixture(scope="session")
