@@ -2,42 +2,29 @@
 
 SQLite runs in WAL mode: readers never wait, writers take the write lock when they begin
 (``BEGIN IMMEDIATE``), so that a transaction cannot fail half-way because another one wrote.
+
+PostgreSQL runs READ COMMITTED, whatever its default is: each statement sees what was committed
+before it. What must not be raced is decided by one statement (an upsert or an UPDATE with its
+condition), whose row lock then holds until the end of the transaction.
 """
 
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from typing import Any
 
-from sqlalchemy import Connection, event, make_url
-from sqlalchemy import exc as sa_exc
+from sqlalchemy import Connection, NullPool, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, create_async_engine
 
-from hydracore_history.errors import HistoryUnavailable, SchemaOutdated
+from hydracore_history import faults
 from hydracore_history.tables import Base
 
 WRITE_OPTION = "hydracore_write"
 GRACE_SECONDS = 2.0
 """How much longer than its own deadline the database may take before we give up on it."""
-
-_SQLITE_AWAY = tuple(
-    f"SQLITE_{code}"
-    for code in (
-        "BUSY",
-        "LOCKED",
-        "CANTOPEN",
-        "IOERR",
-        "FULL",
-        "READONLY",
-        "PROTOCOL",
-        "NOTADB",
-        "PERM",
-    )
-)
 
 
 class Database:
@@ -60,17 +47,17 @@ class Database:
                 f"cannot use the database driver {parsed.drivername!r}: the URL must begin with "
                 "sqlite+aiosqlite:// or postgresql+psycopg://"
             )
-        self.shown_url = parsed.render_as_string(hide_password=True)
+        self._url = parsed
+        self.shown_url = faults.shown(parsed)
         self.timeout_seconds = timeout_seconds
         # Parameters hold hashes and messages: errors must not repeat them.
         options: dict[str, Any] = {"pool_timeout": timeout_seconds, "hide_parameters": True}
+        self._patient: dict[str, Any] | None = None
         if self.dialect == "postgresql":
-            millis = int(timeout_seconds * 1000)
-            options["pool_pre_ping"] = True
-            options["connect_args"] = {
-                "connect_timeout": max(2, int(timeout_seconds)),
-                "options": f"-c statement_timeout={millis} -c lock_timeout={millis}",
-            }
+            from hydracore_history import postgres  # noqa: PLC0415  # its driver is slow to load
+
+            options |= postgres.hurried(parsed, timeout_seconds) | {"pool_pre_ping": True}
+            self._patient = postgres.patient(parsed, timeout_seconds)
         else:
             options["connect_args"] = {"timeout": timeout_seconds}
         self.engine = create_async_engine(parsed, **options)
@@ -109,7 +96,8 @@ class Database:
         """Yield a session in a write transaction; it is committed at the end.
 
         Raises:
-            HistoryUnavailable: The database is locked or away; nothing was written.
+            HistoryUnavailable: The database is locked or away. Nothing was written, unless the
+                connection broke during the commit itself; so writes must bear repetition.
             SchemaOutdated: It has not been migrated.
         """
         with self._translated():
@@ -120,9 +108,18 @@ class Database:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[AsyncConnection]:
-        """Yield a bare connection in a write transaction, without a deadline (for migrations)."""
+        """Yield a bare connection in a write transaction, without a deadline (for migrations).
+
+        Raises:
+            HistoryUnavailable: The database is locked or away.
+        """
         with self._translated():
-            async with self._turn(), self._writing.begin() as connection:
+            if self._patient is None:
+                async with self._turn(), self._writing.begin() as connection:
+                    yield connection
+                return
+            engine = create_async_engine(self._url, poolclass=NullPool, **self._patient)
+            async with engine.begin() as connection:
                 yield connection
 
     def _turn(self) -> AbstractAsyncContextManager[Any]:
@@ -132,24 +129,11 @@ class Database:
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except (sa_exc.DBAPIError, sa_exc.TimeoutError, TimeoutError, OSError) as error:
-            if _schema_missing(error):
-                raise SchemaOutdated(
-                    f"the database {self.shown_url} lacks tables of this version: "
-                    "run `hydracore migrate`"
-                ) from error
-            if _away(error):
-                raise HistoryUnavailable(self._explain(error)) from error
-            raise
-
-    def _explain(self, error: BaseException) -> str:
-        cause = getattr(error, "orig", None) or error
-        reason = str(cause).strip().splitlines()[0] if str(cause).strip() else "no answer in time"
-        if self.dialect == "sqlite":
-            advice = "see that its folder exists, is writable and that no other program holds it"
-        else:
-            advice = "see that the server runs and can be reached from here"
-        return f"the database {self.shown_url} cannot be used now ({reason}): {advice}"
+        except faults.CAUGHT as error:
+            translated = faults.translate(error, self._url)
+            if translated is None:
+                raise
+            raise translated from error
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
@@ -159,26 +143,11 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
+    # Without this, INSERT OR REPLACE deletes rows past the triggers that refuse it.
+    cursor.execute("PRAGMA recursive_triggers=ON")
     cursor.close()
 
 
 def _begin_sqlite(connection: Connection) -> None:
     writes = connection.get_execution_options().get(WRITE_OPTION, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-def _schema_missing(error: BaseException) -> bool:
-    cause = getattr(error, "orig", None)
-    if isinstance(cause, sqlite3.OperationalError):
-        return str(cause).startswith(("no such table", "no such column"))
-    return getattr(cause, "sqlstate", None) in {"42P01", "42703"}
-
-
-def _away(error: BaseException) -> bool:
-    if not isinstance(error, sa_exc.DBAPIError):
-        return True
-    cause = error.orig
-    if isinstance(cause, sqlite3.Error):
-        name = getattr(cause, "sqlite_errorname", "") or ""
-        return error.connection_invalidated or name.startswith(_SQLITE_AWAY)
-    return isinstance(error, sa_exc.OperationalError | sa_exc.InterfaceError)
