@@ -8,7 +8,7 @@ class HistoryError(Exception):
 
 
 class HistoryUnavailable(HistoryError):  # noqa: N818  # it names a state, as in conditions
-    """The database is locked or away. Trying again later may succeed; nothing was written."""
+    """The database is locked or away. Trying again later may succeed; writes may be repeated."""
 
 
 class SchemaOutdated(HistoryError):  # noqa: N818  # likewise

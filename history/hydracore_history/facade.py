@@ -49,15 +49,11 @@ class History:
 
         Raises:
             HistoryUnavailable: It is locked or away.
-            SchemaOutdated: It has not been migrated to this version.
+            SchemaOutdated: Its tables are those of an older or a newer version.
         """
-        found = await migrations.current(self._database)
-        wanted = migrations.head()
-        if found != wanted:
-            raise SchemaOutdated(
-                f"the database {self.shown_url} is at revision {found or 'none'}, this version "
-                f"needs {wanted}: run `hydracore migrate`"
-            )
+        fault = migrations.explain(self._database, await migrations.current(self._database))
+        if fault is not None:
+            raise SchemaOutdated(fault)
 
     async def migrate(self) -> None:
         """Bring the tables to this version; safe to run twice and by several processes at once."""

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
 from hydracore_crds.base import parse_time
-from sqlalchemy import delete, select
+from sqlalchemy import and_, select
 
 from hydracore_history.database import Database
 from hydracore_history.records import ArchivedRollout, ArchivedTarget
-from hydracore_history.tables import ArchivedRolloutRow, ArchivedTargetRow
+from hydracore_history.tables import ArchivedRolloutRow, ArchivedTargetRow, ArchiveHead
+
+_IS_HEAD = and_(
+    ArchiveHead.uid == ArchivedRolloutRow.uid, ArchiveHead.revision == ArchivedRolloutRow.revision
+)
 
 
 class RolloutArchive:
-    """Archives rollouts with their targets; archiving again replaces what was stored."""
+    """Archives rollouts with their targets, and reads the newest revision of each.
+
+    Archiving again adds a revision if anything differs; nothing that was stored is changed.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -31,25 +40,31 @@ class RolloutArchive:
         at: datetime,
     ) -> None:
         """Store a Rollout and its RolloutTargets in their wire form."""
-        change = {"rollout": rollout, "archived_at": at}
-        statement = self._database.insert(ArchivedRolloutRow).values(
-            uid=uid,
-            tenant_id=tenant_id,
-            namespace=namespace,
-            name=rollout["metadata"]["name"],
-            created_at=_created_at(rollout, at),
-            **change,
+        digest = _digest(rollout, targets)
+        head = self._database.insert(ArchiveHead).values(uid=uid, revision=1, digest=digest)
+        head = head.on_conflict_do_update(
+            index_elements=[ArchiveHead.uid],
+            set_={"revision": ArchiveHead.revision + 1, "digest": digest},
+            where=ArchiveHead.digest != digest,
         )
-        statement = statement.on_conflict_do_update(
-            index_elements=[ArchivedRolloutRow.uid], set_=change
-        )
-        rows = [_target_row(wire, uid, at) for wire in targets]
         async with self._database.write() as session:
-            await session.execute(statement)
-            await session.execute(
-                delete(ArchivedTargetRow).where(ArchivedTargetRow.rollout_uid == uid)
+            revision = await session.scalar(head.returning(ArchiveHead.revision))
+            if revision is None:
+                return
+            session.add(
+                ArchivedRolloutRow(
+                    uid=uid,
+                    revision=revision,
+                    tenant_id=tenant_id,
+                    namespace=namespace,
+                    name=rollout["metadata"]["name"],
+                    created_at=_created_at(rollout, at),
+                    archived_at=at,
+                    rollout=rollout,
+                )
             )
-            session.add_all(rows)
+            await session.flush()
+            session.add_all([_target_row(wire, uid, revision, at) for wire in targets])
 
     async def list(
         self, namespace: str, limit: int, offset: int, *, without: Collection[str] = ()
@@ -64,6 +79,7 @@ class RolloutArchive:
         """
         query = (
             select(ArchivedRolloutRow)
+            .join(ArchiveHead, _IS_HEAD)
             .where(ArchivedRolloutRow.namespace == namespace)
             .order_by(ArchivedRolloutRow.created_at.desc(), ArchivedRolloutRow.uid)
             .limit(limit)
@@ -76,15 +92,23 @@ class RolloutArchive:
 
     async def get(self, uid: str) -> ArchivedRollout | None:
         """Return an archived rollout with its targets, or None."""
-        query = (
-            select(ArchivedTargetRow)
-            .where(ArchivedTargetRow.rollout_uid == uid)
-            .order_by(ArchivedTargetRow.position, ArchivedTargetRow.uid)
+        newest = (
+            select(ArchivedRolloutRow)
+            .join(ArchiveHead, _IS_HEAD)
+            .where(ArchivedRolloutRow.uid == uid)
         )
         async with self._database.read() as session:
-            row = await session.get(ArchivedRolloutRow, uid)
+            row = await session.scalar(newest)
             if row is None:
                 return None
+            query = (
+                select(ArchivedTargetRow)
+                .where(
+                    ArchivedTargetRow.rollout_uid == uid,
+                    ArchivedTargetRow.revision == row.revision,
+                )
+                .order_by(ArchivedTargetRow.position, ArchivedTargetRow.uid)
+            )
             targets = tuple(_target(found) for found in await session.scalars(query))
         return _record(row, targets)
 
@@ -103,7 +127,14 @@ class RolloutArchive:
         """
         query = (
             select(ArchivedTargetRow, ArchivedRolloutRow)
-            .join(ArchivedRolloutRow, ArchivedRolloutRow.uid == ArchivedTargetRow.rollout_uid)
+            .join(
+                ArchivedRolloutRow,
+                and_(
+                    ArchivedRolloutRow.uid == ArchivedTargetRow.rollout_uid,
+                    ArchivedRolloutRow.revision == ArchivedTargetRow.revision,
+                ),
+            )
+            .join(ArchiveHead, _IS_HEAD)
             .where(
                 ArchivedTargetRow.instance_id == instance_id,
                 ArchivedRolloutRow.namespace == namespace,
@@ -124,10 +155,18 @@ def _created_at(wire: dict[str, Any], fallback: datetime) -> datetime:
     return parsed if isinstance(parsed, datetime) else fallback
 
 
-def _target_row(wire: dict[str, Any], rollout_uid: str, at: datetime) -> ArchivedTargetRow:
+def _digest(rollout: dict[str, Any], targets: Sequence[dict[str, Any]]) -> str:
+    everything = json.dumps([rollout, *targets], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(everything.encode()).hexdigest()
+
+
+def _target_row(
+    wire: dict[str, Any], rollout_uid: str, revision: int, at: datetime
+) -> ArchivedTargetRow:
     return ArchivedTargetRow(
-        uid=wire["metadata"]["uid"],
         rollout_uid=rollout_uid,
+        revision=revision,
+        uid=wire["metadata"]["uid"],
         instance_id=wire["spec"]["instanceId"],
         position=wire["spec"]["order"],
         created_at=_created_at(wire, at),

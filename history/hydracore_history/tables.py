@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, ClassVar
 
 from sqlalchemy import (
     JSON,
     BigInteger,
-    DateTime,
-    Dialect,
-    ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
     MetaData,
     String,
-    Text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-from sqlalchemy.types import TypeDecorator
+
+from hydracore_history.columns import FreeText, UtcDateTime
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -27,28 +25,13 @@ NAMING = {
     "pk": "pk_%(table_name)s",
 }
 
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """An aware UTC time. SQLite stores no zone, so it is taken off and put back here."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Refuse naive times and write the others in UTC."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"a time without zone cannot be stored: {value!r}")
-        utc = value.astimezone(UTC)
-        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Return an aware UTC time."""
-        del dialect
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+RULE = "hydracore_rule"
+APPEND_ONLY = {"info": {RULE: "append-only"}}
+"""Rows are facts: the database refuses to change or delete them (triggers of revision 0002)."""
+WRITE_ONCE = {"info": {RULE: "write-once"}}
+"""Like append-only, but for columns that are still empty: they may be filled, once."""
+CURRENT = {"info": {RULE: "current"}}
+"""Rows say what is now: they change, and go with what they describe."""
 
 
 class Base(DeclarativeBase):
@@ -66,6 +49,7 @@ class ProvisionLogHead(Base):
     """The last line number of an instance's log; its row serialises the writers of one log."""
 
     __tablename__ = "provision_log_heads"
+    __table_args__ = (CURRENT,)
 
     instance_id: Mapped[str] = mapped_column(String(64), primary_key=True)
     last_seq: Mapped[int] = mapped_column(Integer)
@@ -77,13 +61,14 @@ class ProvisionLogLine(Base):
     __tablename__ = "provision_log"
     __table_args__ = (
         Index("ix_provision_log_instance_id_dedup_key", "instance_id", "dedup_key", unique=True),
+        APPEND_ONLY,
     )
 
     instance_id: Mapped[str] = mapped_column(String(64), primary_key=True)
     seq: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     stage: Mapped[str] = mapped_column(String(63))
     level: Mapped[str] = mapped_column(String(16))
-    message: Mapped[str] = mapped_column(Text)
+    message: Mapped[str] = mapped_column(FreeText)
     dedup_key: Mapped[str | None] = mapped_column(String(255))
     created_at: Mapped[datetime]
 
@@ -92,6 +77,7 @@ class CredentialRow(Base):
     """Hashes of an instance's bootstrap token and agent key."""
 
     __tablename__ = "credentials"
+    __table_args__ = (CURRENT,)
 
     instance_id: Mapped[str] = mapped_column(String(64), primary_key=True)
     namespace: Mapped[str] = mapped_column(String(63))
@@ -108,12 +94,13 @@ class StageRow(Base):
     """The newest stage report of an instance."""
 
     __tablename__ = "stage_reports"
+    __table_args__ = (CURRENT,)
 
     instance_id: Mapped[str] = mapped_column(String(64), primary_key=True)
     stage: Mapped[str] = mapped_column(String(63))
     seq: Mapped[int] = mapped_column(BigInteger)
     level: Mapped[str] = mapped_column(String(16))
-    message: Mapped[str] = mapped_column(Text)
+    message: Mapped[str] = mapped_column(FreeText)
     reported_at: Mapped[datetime]
 
 
@@ -121,6 +108,7 @@ class HealthTable(Base):
     """The last heartbeat and the last poll of an instance."""
 
     __tablename__ = "instance_health"
+    __table_args__ = (CURRENT,)
 
     instance_id: Mapped[str] = mapped_column(String(64), primary_key=True)
     failures: Mapped[int] = mapped_column(Integer, default=0)
@@ -131,13 +119,14 @@ class HealthTable(Base):
     uptime_seconds: Mapped[int | None] = mapped_column(BigInteger)
     last_poll_at: Mapped[datetime | None]
     last_status: Mapped[dict[str, Any] | None]
-    last_error: Mapped[str | None] = mapped_column(Text)
+    last_error: Mapped[str | None] = mapped_column(FreeText)
 
 
 class TombstoneRow(Base):
     """What is kept of a deleted Instance."""
 
     __tablename__ = "tombstones"
+    __table_args__ = (APPEND_ONLY,)
 
     instance_id: Mapped[str] = mapped_column(String(64), primary_key=True)
     tenant_id: Mapped[str] = mapped_column(String(63), index=True)
@@ -152,6 +141,7 @@ class IdempotencyRow(Base):
     """A tenant's idempotency key and what it stands for. Never freed, also not by deletion."""
 
     __tablename__ = "idempotency_keys"
+    __table_args__ = (WRITE_ONCE,)
 
     tenant_id: Mapped[str] = mapped_column(String(63), primary_key=True)
     key: Mapped[str] = mapped_column(String(255), primary_key=True)
@@ -166,6 +156,7 @@ class ApiKeyRow(Base):
     """An API key: keyed hash, visible prefix and what it may do."""
 
     __tablename__ = "api_keys"
+    __table_args__ = (CURRENT,)
 
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
     tenant_id: Mapped[str] = mapped_column(String(63), index=True)
@@ -182,15 +173,28 @@ class ApiKeyRow(Base):
     revoked_at: Mapped[datetime | None]
 
 
-class ArchivedRolloutRow(Base):
-    """A finished or deleted Rollout in its wire form."""
+class ArchiveHead(Base):
+    """The newest revision of an archived Rollout; its row serialises the writers of one archive."""
 
-    __tablename__ = "archived_rollouts"
+    __tablename__ = "rollout_archive_heads"
+    __table_args__ = (CURRENT,)
+
+    uid: Mapped[str] = mapped_column(String(64), primary_key=True)
+    revision: Mapped[int] = mapped_column(Integer)
+    digest: Mapped[str] = mapped_column(String(64))
+
+
+class ArchivedRolloutRow(Base):
+    """A finished or deleted Rollout in its wire form, as it was when it was archived."""
+
+    __tablename__ = "rollout_archive"
     __table_args__ = (
-        Index("ix_archived_rollouts_namespace_created_at", "namespace", "created_at"),
+        Index("ix_rollout_archive_namespace_created_at", "namespace", "created_at"),
+        APPEND_ONLY,
     )
 
     uid: Mapped[str] = mapped_column(String(64), primary_key=True)
+    revision: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     tenant_id: Mapped[str] = mapped_column(String(63))
     namespace: Mapped[str] = mapped_column(String(63))
     name: Mapped[str] = mapped_column(String(63))
@@ -202,15 +206,18 @@ class ArchivedRolloutRow(Base):
 class ArchivedTargetRow(Base):
     """A RolloutTarget of an archived Rollout in its wire form."""
 
-    __tablename__ = "archived_rollout_targets"
+    __tablename__ = "rollout_archive_targets"
     __table_args__ = (
-        Index("ix_archived_rollout_targets_instance_id_created_at", "instance_id", "created_at"),
+        ForeignKeyConstraint(
+            ["rollout_uid", "revision"], ["rollout_archive.uid", "rollout_archive.revision"]
+        ),
+        Index("ix_rollout_archive_targets_instance_id_created_at", "instance_id", "created_at"),
+        APPEND_ONLY,
     )
 
+    rollout_uid: Mapped[str] = mapped_column(String(64), primary_key=True)
+    revision: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     uid: Mapped[str] = mapped_column(String(64), primary_key=True)
-    rollout_uid: Mapped[str] = mapped_column(
-        ForeignKey("archived_rollouts.uid", ondelete="CASCADE"), index=True
-    )
     instance_id: Mapped[str] = mapped_column(String(64))
     position: Mapped[int] = mapped_column(Integer)
     created_at: Mapped[datetime]

@@ -21,7 +21,7 @@ from hydracore_history import History
 
 async def main(url, who):
     history = History(url, timeout_seconds=20)
-    for n in range(40):
+    for n in range(20):
         await history.provision_log.append(
             "i-1", stage="ordered", level="info", message=f"{who} {n}", at=datetime.now(UTC)
         )
@@ -39,7 +39,7 @@ async def test_two_processes_and_two_engines_write_at_once(
         for who in ("a", "b")
     ]
     other = History(database_url, timeout_seconds=20)
-    for n in range(40):
+    for n in range(20):
         await asyncio.gather(
             *(
                 one.provision_log.append(
@@ -50,15 +50,16 @@ async def test_two_processes_and_two_engines_write_at_once(
         )
     assert [await process.wait() for process in processes] == [0, 0]
     lines = await history.provision_log.list("i-1")
-    assert [line.seq for line in lines] == list(range(1, 161))
-    assert {line.message for line in lines} == {f"{w} {n}" for w in "abcd" for n in range(40)}
+    assert [line.seq for line in lines] == list(range(1, 81))
+    assert {line.message for line in lines} == {f"{w} {n}" for w in "abcd" for n in range(20)}
     await other.close()
 
 
-async def test_a_locked_database_is_unavailable_in_time_and_recovers(
-    history: History, database_url: str, tmp_path: Path, at: datetime
+async def test_a_locked_file_is_unavailable_in_time_and_recovers(
+    sqlite_url: str, tmp_path: Path, at: datetime
 ) -> None:
-    impatient = History(database_url, timeout_seconds=0.3)
+    impatient = History(sqlite_url, timeout_seconds=0.3)
+    await impatient.migrate()
     holder = sqlite3.connect(tmp_path / "history.db", isolation_level=None)
     holder.execute("BEGIN EXCLUSIVE")
     started = time.monotonic()
@@ -106,10 +107,11 @@ async def test_an_error_within_a_write_writes_nothing(history: History, at: date
 
 
 @pytest.mark.parametrize(
-    ("pragma", "value"), [("journal_mode", "wal"), ("foreign_keys", 1), ("synchronous", 2)]
+    ("pragma", "value"),
+    [("journal_mode", "wal"), ("foreign_keys", 1), ("synchronous", 2), ("recursive_triggers", 1)],
 )
-async def test_every_connection_is_set_up(database_url: str, pragma: str, value: object) -> None:
-    database = Database(database_url)
+async def test_every_connection_is_set_up(sqlite_url: str, pragma: str, value: object) -> None:
+    database = Database(sqlite_url)
     async with database.connection() as connection:
         assert (await connection.exec_driver_sql(f"PRAGMA {pragma}")).scalar() == value
     await database.engine.dispose()

@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 from hydracore_crds.base import format_time
 from hydracore_history import ApiKey, History
+from hydracore_history.tables import ArchivedRolloutRow, ArchivedTargetRow, Base
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
 
 
 async def test_polls_count_failures_in_a_row(history: History, at: datetime) -> None:
@@ -153,7 +156,12 @@ async def archive(history: History, n: int, at: datetime, targets: int, state: s
     )
 
 
-async def test_archiving_again_replaces(history: History, at: datetime) -> None:
+async def rows(history: History, table: type[Base]) -> int:
+    async with history._database.read() as session:
+        return await session.scalar(select(func.count()).select_from(table)) or 0
+
+
+async def test_archiving_again_adds_a_revision(history: History, at: datetime) -> None:
     await archive(history, 1, at, 3, "in_progress")
     await archive(history, 1, at, 2, "succeeded")
     found = await history.rollouts.get("r-1")
@@ -161,7 +169,71 @@ async def test_archiving_again_replaces(history: History, at: datetime) -> None:
     assert found.rollout["status"]["state"] == "succeeded"
     assert [one.uid for one in found.targets] == ["t-1-0", "t-1-1"]
     assert found.created_at == at + timedelta(minutes=1)
+    assert [one.rollout for one in await history.rollouts.list("ns", 9, 0)] == [found.rollout]
+    mine = await history.rollouts.targets_of_instance("ns", "i-1", 9, 0)
+    assert [(one.uid, parent.rollout) for one, parent in mine] == [("t-1-1", found.rollout)]
+    assert await history.rollouts.targets_of_instance("ns", "i-2", 9, 0) == []
+    assert (await rows(history, ArchivedRolloutRow), await rows(history, ArchivedTargetRow)) == (
+        2,
+        5,
+    )
     assert await history.rollouts.get("r-2") is None
+
+
+async def test_archiving_the_same_again_writes_nothing(history: History, at: datetime) -> None:
+    for later in range(3):
+        await history.rollouts.archive(
+            rollout(1, at),
+            [target(1, 0, at)],
+            tenant_id="t",
+            namespace="ns",
+            uid="r-1",
+            at=at + timedelta(hours=later),
+        )
+    found = await history.rollouts.get("r-1")
+    assert found is not None
+    assert found.archived_at == at
+    assert (await rows(history, ArchivedRolloutRow), await rows(history, ArchivedTargetRow)) == (
+        1,
+        1,
+    )
+
+
+async def test_archiving_at_once_leaves_one_whole_revision_as_the_newest(
+    history: History, database_url: str, at: datetime
+) -> None:
+    other = History(database_url, timeout_seconds=20)
+    await asyncio.gather(
+        *(archive(one, 1, at, n + 1, f"s{n}") for n, one in enumerate((history, other) * 4))
+    )
+    await other.close()
+    found = await history.rollouts.get("r-1")
+    assert found is not None
+    assert len(found.targets) == int(found.rollout["status"]["state"][1:]) + 1
+    assert await rows(history, ArchivedRolloutRow) == 8
+
+
+HOSTILE = "a\x00b\ud800c\u2028d'\"; --"
+
+
+async def test_text_that_no_database_stores_is_no_reason_to_lose_the_rest(
+    history: History, at: datetime
+) -> None:
+    await history.provision_log.append(
+        "i-1", stage="ordered", level="error", message=HOSTILE, at=at
+    )
+    await history.stages.record("i-1", stage="booting", seq=1, level="info", message=HOSTILE, at=at)
+    status = {"name": HOSTILE, HOSTILE: [1.5, None, "\x00"]}
+    await history.health.poll("i-1", at=at, ok=True, status=status, error=None)
+    await history.health.poll("i-1", at=at, ok=False, status=None, error=HOSTILE)
+    row = await history.health.get("i-1")
+    stage = await history.stages.latest("i-1")
+    assert row is not None
+    assert stage is not None
+    assert row.last_status == status
+    lines = [line.message for line in await history.provision_log.list("i-1")]
+    plain = HOSTILE.replace("\x00", "\ufffd").replace("\ud800", "\ufffd")
+    assert [*lines, row.last_error, stage.message] == [plain] * 4
 
 
 async def test_the_archive_lists_newest_first(history: History, at: datetime) -> None:
@@ -178,17 +250,15 @@ async def test_the_archive_lists_newest_first(history: History, at: datetime) ->
 
 
 async def test_a_target_needs_its_rollout(history: History, at: datetime) -> None:
-    from hydracore_history.tables import ArchivedTargetRow  # noqa: PLC0415
-
-    with pytest.raises(Exception, match="FOREIGN KEY"):
+    lonely = ArchivedTargetRow(
+        rollout_uid="nobody",
+        revision=1,
+        uid="t",
+        instance_id="i",
+        position=0,
+        created_at=at,
+        wire={},
+    )
+    with pytest.raises(IntegrityError, match=r"(?i)foreign key"):
         async with history._database.write() as session:
-            session.add(
-                ArchivedTargetRow(
-                    uid="t",
-                    rollout_uid="nobody",
-                    instance_id="i",
-                    position=0,
-                    created_at=at,
-                    wire={},
-                )
-            )
+            session.add(lonely)
