@@ -28,11 +28,11 @@ async def differences(url: str) -> list[Any]:
     return found
 
 
-async def test_migrations_and_models_are_the_same(database_url: str, history: History) -> None:
+async def test_migrations_and_models_are_the_same(database_url: str) -> None:
     assert await differences(database_url) == []
 
 
-async def test_the_comparison_sees_a_difference(database_url: str, history: History) -> None:
+async def test_the_comparison_sees_a_difference(database_url: str) -> None:
     database = Database(database_url)
     async with database.connection() as connection:
         await connection.exec_driver_sql("ALTER TABLE api_keys DROP COLUMN last_used_at")
@@ -40,8 +40,8 @@ async def test_the_comparison_sees_a_difference(database_url: str, history: Hist
     assert [entry[0] for entry in await differences(database_url)] == ["add_column"]
 
 
-async def test_an_empty_database_says_that_it_needs_migrating(database_url: str) -> None:
-    history = History(database_url)
+async def test_an_empty_database_says_that_it_needs_migrating(empty_url: str) -> None:
+    history = History(empty_url)
     with pytest.raises(SchemaOutdated, match="hydracore migrate"):
         await history.check()
     with pytest.raises(SchemaOutdated, match="hydracore migrate"):
@@ -51,8 +51,8 @@ async def test_an_empty_database_says_that_it_needs_migrating(database_url: str)
     await history.close()
 
 
-async def test_several_migrate_at_once(database_url: str) -> None:
-    several = [History(database_url, timeout_seconds=20) for _ in range(4)]
+async def test_several_migrate_at_once(empty_url: str) -> None:
+    several = [History(empty_url, timeout_seconds=20) for _ in range(4)]
     await asyncio.gather(*(one.migrate() for one in several))
     await several[0].check()
     for one in several:

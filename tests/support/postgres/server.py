@@ -81,6 +81,7 @@ class PostgresServer:
             timeout=_START_SECONDS,
             check=False,
             env=self._environment(),
+            cwd=self._home,
             **self._identity(),
         )
         if done.returncode != 0:
@@ -158,6 +159,7 @@ class PostgresServer:
                 stdout=log,
                 stderr=log,
                 env=self._environment(),
+                cwd=self._home,
                 start_new_session=True,
                 preexec_fn=die_with_parent(os.getpid()),  # noqa: PLW1509  # no thread runs yet
                 **self._identity(),
@@ -200,18 +202,28 @@ class PostgresServer:
                 stdout=subprocess.DEVNULL,
                 check=True,
                 env=self._environment(),
+                cwd=self._home,
                 **self._identity(),
             )
         except PermissionError:
-            copy = self._home / "install"
-            useless = shutil.ignore_patterns("include", "*.a")
-            shutil.copytree(binaries.parent, copy, ignore=useless, symlinks=True)
-            return copy / binaries.name
+            return _copy(binaries, self._home / "install")
         return binaries
 
 
 def _account() -> pwd.struct_passwd | None:
     return pwd.getpwnam("nobody") if os.geteuid() == 0 else None
+
+
+def _copy(binaries: Path, into: Path) -> Path:
+    """Copy an installation, and the libraries that a Python package keeps beside itself."""
+    prefix = binaries.parent
+    package = prefix.parent
+    useless = shutil.ignore_patterns("include", "*.a")
+    shutil.copytree(prefix, into / package.name / prefix.name, ignore=useless, symlinks=True)
+    libraries = package.with_name(f"{package.name}.libs")
+    if libraries.is_dir():
+        shutil.copytree(libraries, into / libraries.name)
+    return into / package.name / prefix.name / binaries.name
 
 
 def _free_port() -> int:
