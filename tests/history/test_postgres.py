@@ -58,7 +58,7 @@ async def test_a_silent_server_is_given_up_in_time(
             started = time.monotonic()
             with pytest.raises(HistoryUnavailable, match="see that the server runs"):
                 await poll(impatient, at)
-            assert time.monotonic() - started < 5
+            assert time.monotonic() - started < 8
     finally:
         postgres.thaw()
     await poll(impatient, at)
