@@ -165,6 +165,8 @@ class Executor:
         task_id = intent.slot.task_id
         if task_id in tenant.starting or task_id in tenant.drives:
             applied.driven.add(task_id)
+            # A drive that ends without a write wakes nobody, so look again.
+            applied.wake_in(timedelta(seconds=tenant.timing.poll_max))
             return
         key = f"slot-{task_id}"
         applied.driven.add(key)
