@@ -14,7 +14,13 @@ if TYPE_CHECKING:
 
 MAX_ANSWER = 256 * 1024
 SUCCESS = range(200, 300)
-UNAUTHORIZED, FORBIDDEN = 401, 403
+UNAUTHORIZED, FORBIDDEN, CONFLICT = 401, 403, 409
+
+KEY_IS_OUT = (
+    ": the agent's key was issued before and is given out only once. If its answer was lost on the "
+    "way, delete the Instance and create it again; if it was not, someone else used the bootstrap "
+    "token"
+)
 
 
 class UnreachableError(AgentError):
@@ -28,8 +34,8 @@ class RefusedError(AgentError):
         status: HTTP status.
     """
 
-    def __init__(self, status: int, call: str) -> None:
-        super().__init__(f"the control plane refused {call} with status {status}")
+    def __init__(self, status: int, call: str, why: str = "") -> None:
+        super().__init__(f"the control plane refused {call} with status {status}{why}")
         self.status = status
 
 
@@ -65,7 +71,12 @@ class ControlPlane:
         Raises:
             UnreachableError, RefusedError: as they say; 409 means that a key is out already.
         """
-        fields = await self._post("secrets", token, {"public_key": public_key})
+        try:
+            fields = await self._post("secrets", token, {"public_key": public_key})
+        except RefusedError as error:
+            if error.status != CONFLICT:
+                raise
+            raise RefusedError(CONFLICT, "secrets", KEY_IS_OUT) from error
         try:
             return fields.text("agent_key", longest=512)
         except FieldError as error:

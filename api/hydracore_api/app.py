@@ -51,6 +51,8 @@ def create_app(settings: Settings, *, services: Services | None = None) -> FastA
         version=_version(),
         description=DESCRIPTION,
         lifespan=lifespan,
+        # A redirect would be built from the Host header, and its scheme is not the proxy's.
+        redirect_slashes=False,
         generate_unique_id_function=operation_id,
     )
     for router in ROUTERS:

@@ -22,6 +22,7 @@ from hydracore_kube import KubeconfigError
 
 from hydracore_api.app import create_app
 from hydracore_api.auth.keys import ServerSecretError
+from hydracore_api.protocol import within
 from hydracore_api.services import Services
 from hydracore_api.settings import Settings
 
@@ -124,6 +125,8 @@ async def serve(settings: Settings) -> int:
             raise
         config = uvicorn.Config(
             create_app(settings, services=services),
+            http=within(settings.receive_seconds),
+            ws="none",
             log_config=None,
             access_log=False,
             proxy_headers=False,

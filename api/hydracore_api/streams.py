@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncIterable, Awaitable, Callable, Mapping
 
 import structlog
 from starlette.responses import Response
@@ -25,7 +24,7 @@ class BoundedStream(Response):
 
     def __init__(
         self,
-        pieces: AsyncIterator[bytes],
+        pieces: AsyncIterable[bytes],
         *,
         status_code: int = 200,
         headers: Mapping[str, str] | None = None,
@@ -61,17 +60,14 @@ class BoundedStream(Response):
             async with asyncio.timeout(self._send_seconds):
                 await send(message)
 
+        start = {"status": self.status_code, "headers": self.raw_headers}
         try:
-            async with _closing(self._pieces) as pieces:
-                await put(
-                    {
-                        "type": "http.response.start",
-                        "status": self.status_code,
-                        "headers": self.raw_headers,
-                    }
-                )
-                async for piece in pieces:
+            try:
+                await put({"type": "http.response.start", **start})
+                async for piece in self._pieces:
                     await put({"type": "http.response.body", "body": piece, "more_body": True})
+            finally:
+                await _close(self._pieces)
             await put({"type": "http.response.body", "body": b"", "more_body": False})
         except TimeoutError:
             log.info("stream_client_too_slow", seconds=self._send_seconds)
@@ -81,17 +77,10 @@ class BoundedStream(Response):
             log.warning("stream_source_failed", exc_info=True)
 
 
-def _closing(pieces: AsyncIterator[bytes]) -> aclosing[AsyncGenerator[bytes, None]]:
-    async def all_of() -> AsyncGenerator[bytes, None]:
-        try:
-            async for piece in pieces:
-                yield piece
-        finally:
-            close: Callable[[], Awaitable[None]] | None = getattr(pieces, "aclose", None)
-            if close is not None:
-                await close()
-
-    return aclosing(all_of())
+async def _close(pieces: AsyncIterable[bytes]) -> None:
+    close: Callable[[], Awaitable[None]] | None = getattr(pieces, "aclose", None)
+    if close is not None:
+        await close()
 
 
 async def _until_disconnect(receive: Receive) -> None:

@@ -58,6 +58,38 @@ def instance_id(instance: Instance) -> str:
     return instance.spec.id or instance.metadata.uid
 
 
+class Holders:
+    """Instances by their id. Only one may hold an id, whatever tenants write into ``spec.id``."""
+
+    def __init__(self, store: ObjectStore[Instance]) -> None:
+        self._claims: dict[str, dict[str, Instance]] = defaultdict(dict)
+        store.subscribe(self._changed)
+
+    def one(self, namespace: str, id_: str) -> Instance | None:
+        """Return the holder of an id if it is of this namespace, or None."""
+        holder = min(self._claims.get(id_, {}).values(), key=_seniority, default=None)
+        return holder if holder is not None and holder.metadata.namespace == namespace else None
+
+    def _changed(self, old: Instance | None, new: Instance | None) -> None:
+        if old is not None:
+            claims = self._claims[instance_id(old)]
+            claims.pop(old.key, None)
+            if not claims:
+                del self._claims[instance_id(old)]
+        if new is not None:
+            self._claims[instance_id(new)][new.key] = new
+
+
+def _seniority(instance: Instance) -> tuple[bool, str, str]:
+    """Order the claims to one id as the operator does: who has a server, then who is older."""
+    provider, created = instance.status.provider, instance.metadata.creation_timestamp
+    return (
+        provider is None or provider.server_id is None,
+        created.isoformat() if created else "",
+        instance.metadata.uid,
+    )
+
+
 class WatchCache:
     """Stores, indexes and the reflectors that feed them."""
 
@@ -69,7 +101,7 @@ class WatchCache:
         self.bundles = ObjectStore(Bundle)
         self.classes = ObjectStore(InstanceClass)
         self.namespaces = ObjectStore(Namespace)
-        self.instance_by_id = Index(self.instances, instance_id)
+        self.instance_by_id = Holders(self.instances)
         self.rollout_by_id = Index(self.rollouts, lambda r: r.metadata.uid)
         self.targets_by_rollout = Index(self.targets, lambda t: t.spec.rollout_name)
         self.targets_by_instance = Index(self.targets, lambda t: t.spec.instance_id)

@@ -58,14 +58,18 @@ class StageResult:
 
 @dataclass(frozen=True, slots=True)
 class StageReport:
-    """The newest stage that a server reported while it was set up."""
+    """The newest stage that a server reported while it was set up.
+
+    Attributes:
+        since: When the stage was first reported; repeating it does not move it.
+    """
 
     instance_id: str
     stage: str
     seq: int
     level: str
     message: str
-    reported_at: datetime
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)

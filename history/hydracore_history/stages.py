@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import delete
+from sqlalchemy import case, delete
 
 from hydracore_history.database import Database
 from hydracore_history.provision_log import MAX_MESSAGE, append_line
@@ -28,25 +28,28 @@ class Stages:
         message: str,
         at: datetime,
     ) -> StageResult:
-        """Store a report, and a provision log line with it, unless it is stale."""
-        fresh = {
-            "stage": stage,
-            "seq": seq,
-            "level": level,
-            "message": message[:MAX_MESSAGE],
-            "reported_at": at,
-        }
-        statement = self._database.insert(StageRow).values(instance_id=instance_id, **fresh)
+        """Store a report, unless it is stale, and a provision log line if it says anything new."""
+        text = message[:MAX_MESSAGE]
+        fresh = {"stage": stage, "seq": seq, "level": level, "message": text}
+        statement = self._database.insert(StageRow).values(
+            instance_id=instance_id, since=at, **fresh
+        )
+        begun = case((StageRow.stage == stage, StageRow.since), else_=at)
         statement = statement.on_conflict_do_update(
-            index_elements=[StageRow.instance_id], set_=fresh, where=StageRow.seq < seq
+            index_elements=[StageRow.instance_id],
+            set_={**fresh, StageRow.since: begun},
+            where=StageRow.seq < seq,
         )
         async with self._database.write() as session:
+            before = await session.get(StageRow, instance_id)
+            known = before and (before.stage, before.level, before.message)
             stored = await session.scalar(statement.returning(StageRow.seq))
             if stored is None:
-                row = await session.get_one(StageRow, instance_id)
+                row = await session.get_one(StageRow, instance_id, populate_existing=True)
                 return StageResult(accepted=False, last_seq=row.seq)
-            entry = ProvisionLogEntry(0, stage, level, message, at)
-            await append_line(self._database, session, instance_id, entry, None)
+            if known != (stage, level, text):
+                entry = ProvisionLogEntry(0, stage, level, text, at)
+                await append_line(self._database, session, instance_id, entry, None)
         return StageResult(accepted=True, last_seq=seq)
 
     async def latest(self, instance_id: str) -> StageReport | None:
@@ -55,9 +58,7 @@ class Stages:
             row = await session.get(StageRow, instance_id)
         if row is None:
             return None
-        return StageReport(
-            row.instance_id, row.stage, row.seq, row.level, row.message, row.reported_at
-        )
+        return StageReport(row.instance_id, row.stage, row.seq, row.level, row.message, row.since)
 
     async def remove(self, instance_id: str) -> None:
         """Forget an instance's newest report; its provision log stays."""

@@ -101,7 +101,7 @@ class StageRow(Base):
     seq: Mapped[int] = mapped_column(BigInteger)
     level: Mapped[str] = mapped_column(String(16))
     message: Mapped[str] = mapped_column(FreeText)
-    reported_at: Mapped[datetime]
+    since: Mapped[datetime] = mapped_column("reported_at")
 
 
 class HealthTable(Base):

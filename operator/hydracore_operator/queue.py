@@ -17,6 +17,7 @@ import structlog
 from hydracore_kube import Conflict, KubeError
 
 from hydracore_operator.clock import Clock, SystemClock
+from hydracore_operator.context import NotLeader
 from hydracore_operator.reconciler import RetryLater
 
 Reconcile = Callable[[str], Awaitable[timedelta | datetime | None]]
@@ -176,8 +177,10 @@ class WorkQueue:
         pause = min(MAX_BACKOFF_SECONDS, BACKOFF_SECONDS * 2.0 ** min(failures - 1, 16))
         pause *= 0.5 + self._jitter() / 2
         # A conflict is everyday life, an API server away is no bug of ours: no stack for those.
-        if isinstance(fault, Conflict):
-            log.debug("reconcile_conflict", queue=self.name, key=key, failures=failures)
+        # Neither for a lost leadership, which the elector logs once.
+        if isinstance(fault, Conflict | NotLeader):
+            why = type(fault).__name__
+            log.debug("reconcile_broken_off", queue=self.name, key=key, why=why)
         elif isinstance(fault, KubeError):
             log.warning(
                 "reconcile_failed",

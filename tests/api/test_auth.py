@@ -87,10 +87,10 @@ async def test_only_the_hash_and_a_prefix_are_stored(world: World, tmp_path: Any
 def routes() -> list[tuple[str, str, Requires]]:
     found: list[tuple[str, str, Requires]] = []
     for route in (route for router in ROUTERS for route in router.routes):
-        if isinstance(route, APIRoute) and route.path.startswith("/v1/"):
+        if isinstance(route, APIRoute) and route.path_format.startswith("/v1/"):
             demands = list(demands_of(route.dependant))
-            assert len(demands) == 1, f"{route.path} must demand exactly one scope"
-            found.extend((method, route.path, demands[0]) for method in route.methods or ())
+            assert len(demands) == 1, f"{route.path_format} must demand exactly one scope"
+            found.extend((method, route.path_format, demands[0]) for method in route.methods or ())
     served = {
         (method.upper(), path)
         for path, methods in document()["paths"].items()

@@ -9,6 +9,9 @@ from typing import Any
 
 import httpx
 import pytest
+from hydracore_api.auth.principal import Principal
+from hydracore_api.instances import chat as chats
+from hydracore_api.instances.schemas import ChatMessage
 
 from tests.api.support.fake_agent import FakeAgent, running
 from tests.api.support.serving import serving
@@ -122,3 +125,22 @@ async def test_an_agent_that_floods_is_cut(world: World, agent: FakeAgent) -> No
     assert answer.text.endswith("\n\n")
     assert "event: error" in answer.text.rsplit("\n\n", 2)[-2]
     assert len(answer.content) < 9 * 1024 * 1024
+
+
+async def test_a_client_that_left_before_the_first_byte(world: World, agent: FakeAgent) -> None:
+    async def gone(_: Any) -> None:
+        raise OSError("gone")
+
+    async def never() -> Any:
+        await asyncio.Event().wait()
+
+    record = await world.services.authenticator.find((await world.key())["X-Api-Key"])
+    assert record is not None
+    message = ChatMessage(message="hi", conversation_id="c")
+    stream = await chats.chat(
+        world.services, Principal(record, "127.0.0.1"), agent.instance_id, message
+    )
+    assert world.services.streams == {(agent.instance_id, "c")}
+    await stream({"type": "http"}, never, gone)
+    assert world.services.streams == set()
+    await asyncio.wait_for(agent.ended.wait(), 5)

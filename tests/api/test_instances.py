@@ -83,7 +83,12 @@ async def test_detail_without_database(world: World, monkeypatch: pytest.MonkeyP
         raise HistoryUnavailable("locked")
 
     monkeypatch.setattr(world.history.health, "get", away)
-    assert (await world.call("GET", f"/v1/instances/{one.spec.id}")).status_code == 200
+    monkeypatch.setattr(world.history.provision_log, "list", away)
+    found = await world.call("GET", f"/v1/instances/{one.spec.id}")
+    assert (found.status_code, found.json()["capabilities"]) == (200, {})
+    for suffix in ("/logs", "/runtime"):  # these are mostly SQL's: no answer is better than half
+        answer = await world.call("GET", f"/v1/instances/{one.spec.id}{suffix}")
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
 
 
 @pytest.mark.parametrize(
@@ -231,3 +236,34 @@ async def test_deleting_spares_a_namesake(world: World) -> None:
     answer = (await world.call("DELETE", f"/v1/instances/{one.spec.id}")).json()
     assert answer["already_deleted"] is True
     assert "deletionTimestamp" not in world.kube.objects[("Instance", "acme", "one")]["metadata"]
+
+
+SUFFIXES = ("", "/logs", "/runtime", "/updates/available", "/runtime/rollouts")
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+async def test_an_id_claimed_a_second_time_opens_nothing(world: World, suffix: str) -> None:
+    """Whoever writes a foreign id into an Instance of their own reads none of its history."""
+    ours = world.instance("ours")
+    id_ = str(ours.spec.id)
+    await world.history.provision_log.append(
+        id_, stage="ordered", level="info", message="ours", at=world.clock()
+    )
+    copy = world.instance("copy", "other", id=id_, status={})
+    thief = await world.key("other")
+    answer = await world.call("GET", f"/v1/instances/{id_}{suffix}", headers=thief)
+    unknown = await world.call("GET", f"/v1/instances/{uuid.uuid4()}{suffix}", headers=thief)
+    assert (answer.status_code, answer.content) == (404, unknown.content)
+    assert (await world.call("GET", f"/v1/instances/{id_}{suffix}")).status_code == 200
+    world.kube.drop(Instance, copy.metadata.name, "other")
+    assert (await world.call("GET", f"/v1/instances/{id_}{suffix}")).status_code == 200
+
+
+async def test_two_of_one_tenant_with_one_id_show_the_one_with_the_server(world: World) -> None:
+    id_ = str(uuid.uuid4())
+    world.instance("copy", id=id_, status={})
+    real = {**RUNNING, "provider": {"name": "local", "serverId": "s-1"}, "hostname": "real.local"}
+    world.instance("real", id=id_, status=real)
+    world.instance("late", id=id_, status={})
+    found = (await world.call("GET", f"/v1/instances/{id_}")).json()
+    assert found["hostname"] == "real.local"

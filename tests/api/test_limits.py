@@ -51,6 +51,7 @@ async def test_a_body_that_never_ends(tmp_path: Path) -> None:
     ("method", "path", "status"),
     [
         ("GET", "/nowhere", 404),
+        ("GET", "/v1/instances/", 404),
         ("PUT", "/v1/instances", 405),
         ("GET", "/v1/instances/%00", 422),
         ("GET", "/v1/instances/%2e%2e%2fx", 404),
@@ -116,6 +117,28 @@ async def test_a_client_that_stops_reading_is_left() -> None:
     async with asyncio.timeout(3):
         await stream({"type": "http"}, never, send)  # type: ignore[arg-type]
     assert source.closed.is_set()
+
+
+async def test_a_source_is_closed_though_nothing_was_asked_of_it() -> None:
+    class Unread:
+        closed = False
+
+        def __aiter__(self) -> AsyncIterator[bytes]:
+            return self
+
+        async def __anext__(self) -> bytes:
+            raise AssertionError("nobody takes it")
+
+        async def aclose(self) -> None:
+            self.closed = True
+
+    async def send(_: dict[str, Any]) -> None:
+        raise OSError("gone")
+
+    source = Unread()
+    stream = BoundedStream(source, media_type="text/plain")
+    await stream({"type": "http"}, never, send)  # type: ignore[arg-type]
+    assert source.closed
 
 
 async def test_a_client_that_disconnects_ends_the_source() -> None:

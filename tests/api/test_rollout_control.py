@@ -61,6 +61,45 @@ async def test_a_resume_counts_at_once_after_a_halt(world: World) -> None:
     assert found["status"] == "paused"
 
 
+async def test_a_resume_counts_though_this_clock_is_behind(world: World) -> None:
+    rollout = world.rollout("r", state="paused")
+    known = format_time(world.clock())
+    world.clock.forward(seconds=5)
+    halted = format_time(world.clock())
+    world.kube.change(
+        Rollout,
+        "r",
+        "acme",
+        {
+            "metadata": {"annotations": {RESUMED_AT_ANNOTATION: known}},
+            "status": {
+                "resumedAt": known,
+                "haltedAt": halted,
+                "haltReason": "x",
+                "message": "Halted: x",
+            },
+        },
+    )
+    seen = await world.call("GET", f"{FLEET}/{rollout.metadata.uid}")
+    assert seen.json()["rollout"]["status"] == "paused"
+    world.clock.forward(seconds=-30)
+    answer = await world.call("POST", f"{FLEET}/{rollout.metadata.uid}/resume")
+    assert (answer.status_code, answer.json()["status"]) == (200, "in_progress")
+    assert notes(world)[RESUMED_AT_ANNOTATION] > halted
+    told = answer.json()["metadata_json"]
+    assert (told["halt_reason"], told["message"]) == (None, None)  # the operator's are old now
+
+
+async def test_a_resume_from_before_the_halt_does_not_end_it(world: World) -> None:
+    rollout = world.rollout("r", state="paused")
+    notes = {RESUMED_AT_ANNOTATION: format_time(world.clock())}
+    world.clock.forward(seconds=1)
+    status = {"haltReason": "x", "haltedAt": format_time(world.clock())}
+    world.kube.change(Rollout, "r", "acme", {"metadata": {"annotations": notes}, "status": status})
+    seen = await world.call("GET", f"{FLEET}/{rollout.metadata.uid}")
+    assert seen.json()["rollout"]["status"] == "paused"
+
+
 async def test_git_says_paused(world: World) -> None:
     half_done(world)
     world.kube.change(Rollout, "r1", "acme", {"spec": {"paused": True}})

@@ -30,6 +30,17 @@ async def test_without_a_policy_the_platforms_defaults_hold(world: World) -> Non
     assert world.kube.of(UpdatePolicy) == []
 
 
+@pytest.mark.parametrize("wrong", [True, "7", 7.5])
+async def test_numbers_are_not_guessed(world: World, wrong: object) -> None:
+    answer = await patch(world, max_parallel_rollouts=wrong)
+    assert answer.status_code == 422
+    hours = dict.fromkeys(
+        ("maintenance_window_start_hour_utc", "maintenance_window_end_hour_utc"), wrong
+    )
+    assert (await patch(world, **hours)).status_code == 422
+    assert world.kube.of(UpdatePolicy) == []
+
+
 async def test_absent_stays_and_null_clears(world: World) -> None:
     changed = await patch(
         world,

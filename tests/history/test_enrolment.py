@@ -79,12 +79,40 @@ async def test_only_rising_stage_reports_count(history: History, at: datetime) -
     assert await record(history, 2, at, "healthy") == StageResult(accepted=False, last_seq=3)
     latest = await history.stages.latest("i-1")
     assert latest is not None
-    assert (latest.stage, latest.seq, latest.reported_at) == ("cloud_init", 3, at)
+    assert (latest.stage, latest.seq, latest.since) == ("cloud_init", 3, at)
     lines = await history.provision_log.list("i-1")
     assert [line.stage for line in lines] == ["booting", "cloud_init"]
     await history.stages.remove("i-1")
     assert await history.stages.latest("i-1") is None
     assert len(await history.provision_log.list("i-1")) == 2
+
+
+async def test_a_stage_begins_with_its_first_report(history: History, at: datetime) -> None:
+    """Whoever complains again and again at one stage does not put off its time limit."""
+
+    async def complain(seq: int, text: str, minutes: int) -> None:
+        await history.stages.record(
+            "i-1",
+            stage="cloud_init",
+            seq=seq,
+            level="error",
+            message=text,
+            at=at + timedelta(minutes=minutes),
+        )
+
+    await complain(1, "refused", 0)
+    await complain(2, "refused", 1)
+    await complain(3, "refused", 2)
+    await complain(4, "refused otherwise", 3)
+    latest = await history.stages.latest("i-1")
+    assert latest is not None
+    assert (latest.seq, latest.message, latest.since) == (4, "refused otherwise", at)
+    lines = await history.provision_log.list("i-1")
+    assert [line.message for line in lines] == ["refused", "refused otherwise"]
+    await record(history, 5, at + timedelta(minutes=4), "agent_enrolled")
+    latest = await history.stages.latest("i-1")
+    assert latest is not None
+    assert latest.since == at + timedelta(minutes=4)
 
 
 async def test_one_of_many_equal_reports_counts(

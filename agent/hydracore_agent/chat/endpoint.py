@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import re
 import uuid
 from collections.abc import AsyncIterator
 from typing import Any
@@ -26,7 +25,6 @@ log = logging.getLogger(__name__)
 MAX_MESSAGE = 8000
 MAX_STREAMS = 32
 STREAM_SECONDS = 120.0
-BLANK = re.compile(r"\s*")
 
 
 class _BoundedStream(StreamingResponse):
@@ -108,8 +106,6 @@ def _read(body: Any) -> tuple[str, str]:
         conversation_id = fields.text("conversationId", str(uuid.uuid4()), longest=128)
     except FieldError as error:
         raise Refusal(400, "invalid_request", str(error)) from error
-    if BLANK.fullmatch(message):
-        raise Refusal(400, "invalid_request", "body.message must not be blank")
     if not CONVERSATION_ID.fullmatch(conversation_id):
         text = f"body.conversationId must match {CONVERSATION_ID.pattern}"
         raise Refusal(400, "invalid_request", text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack
 
 import structlog
@@ -53,7 +53,7 @@ async def chat(services: Services, principal: Principal, id_: str, body: ChatMes
         await _end(services, place, events)
         raise
     return BoundedStream(
-        _rest(services, place, first, events), headers=HEADERS, media_type="text/event-stream"
+        _Held(services, place, first, events), headers=HEADERS, media_type="text/event-stream"
     )
 
 
@@ -67,12 +67,31 @@ async def _events(
             yield piece
 
 
-async def _rest(
-    services: Services,
-    place: tuple[str, str],
-    first: bytes,
-    events: AsyncGenerator[bytes, None],
-) -> AsyncGenerator[bytes, None]:
+class _Held:
+    """The stream's events; the conversation is held until it is closed, also unread."""
+
+    def __init__(
+        self,
+        services: Services,
+        place: tuple[str, str],
+        first: bytes,
+        events: AsyncGenerator[bytes, None],
+    ) -> None:
+        self._services = services
+        self._place = place
+        self._events = events
+        self._pieces = _told(first, events)
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._pieces
+
+    async def aclose(self) -> None:
+        """Stop the agent and let the next stream of the conversation begin."""
+        await self._pieces.aclose()
+        await _end(self._services, self._place, self._events)
+
+
+async def _told(first: bytes, events: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
     try:
         if first:
             yield first
@@ -81,8 +100,6 @@ async def _rest(
     except AgentError as error:
         shown = from_agent(error).detail
         yield f"event: error\ndata: {json.dumps({'message': shown})}\n\n".encode()
-    finally:
-        await _end(services, place, events)
 
 
 async def _end(

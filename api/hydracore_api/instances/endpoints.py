@@ -52,7 +52,8 @@ async def create_instance(
     return await creation.create(services, principal, body)
 
 
-@router.get("/by-key/{idempotency_key}", summary="Poll by idempotency key")
+# ":path": a key may hold slashes, which arrive here decoded.
+@router.get("/by-key/{idempotency_key:path}", summary="Poll by idempotency key")
 async def get_instance_by_key(
     services: AnyServices, principal: CanRead, idempotency_key: str
 ) -> InstanceByKey:

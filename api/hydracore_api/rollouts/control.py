@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from hydracore_core.rollouts.wishes import cancel_mode
+from hydracore_core.rollouts.wishes import cancel_mode, resumed_at
 from hydracore_crds import Rollout
 from hydracore_crds.base import format_time
 from hydracore_crds.names import (
@@ -27,6 +28,9 @@ from hydracore_api.services import Services
 
 TRIES = 10
 """How often a write is tried while the operator writes the same object."""
+
+TICK = timedelta(milliseconds=1)
+"""The finest step of a time on the wire."""
 
 Annotations = dict[str, str | None]
 
@@ -67,7 +71,7 @@ async def resume(services: Services, principal: Principal, rollout_id: str) -> R
             raise Conflict("The rollout is not paused")
         return {
             PAUSED_BY_ANNOTATION: None,
-            RESUMED_AT_ANNOTATION: format_time(services.now()),
+            RESUMED_AT_ANNOTATION: format_time(_resume_time(rollout, services.now())),
         }
 
     return await _annotate(services, principal, rollout_id, decide)
@@ -94,6 +98,13 @@ async def cancel(
         }
 
     return await _annotate(services, principal, rollout_id, decide)
+
+
+def _resume_time(rollout: Rollout, now: datetime) -> datetime:
+    """Return a time that counts: later than the halt and the last resume, by whatever clock."""
+    status = rollout.status
+    known = [time for time in (status.halted_at, status.resumed_at, resumed_at(rollout)) if time]
+    return max([now, *(time + TICK for time in known)])
 
 
 def _unfinished(rollout: Rollout, verb: str) -> None:

@@ -65,9 +65,10 @@ async def fleet(
         found, by_operator = await _tasks(services, rollout, bundle)
         tasks.extend(found)
         seen = seen and by_operator
-    skipped = len(instances) - len(tasks)
+    # An instance made meanwhile may be among the targets and not among those counted.
+    skipped = max(0, len(instances) - len(tasks))
     return FleetRolloutStarted(
-        total=len(instances),
+        total=len(tasks) + skipped,
         enqueued=len(tasks),
         skipped=skipped,
         message=_message(bundles, len(tasks), skipped, seen=seen),

@@ -41,8 +41,8 @@ def paused(rollout: Rollout) -> bool:
         return True
     if rollout.status.state != "paused":
         return False
-    asked = resumed_at(rollout)
-    return asked is None or asked <= (rollout.status.resumed_at or _NEVER)
+    asked, status = resumed_at(rollout), rollout.status
+    return asked is None or asked <= max(status.resumed_at or _NEVER, status.halted_at or _NEVER)
 
 
 def state(rollout: Rollout) -> str:
@@ -155,8 +155,15 @@ def _seconds(start: datetime | None, end: datetime | None) -> float | None:
     return round((end - start).total_seconds(), 3)
 
 
+def _resume_is_news(rollout: Rollout) -> bool:
+    """Whether the status still speaks of a pause that was ended; the operator will write anew."""
+    was_paused = rollout.status.state == "paused"
+    return was_paused and cancel_mode(rollout) is None and not paused(rollout)
+
+
 def _metadata(rollout: Rollout, cancelled: int) -> dict[str, Any]:
     artifact, skipped = rollout.status.artifact, rollout.status.skipped
+    told = not _resume_is_news(rollout)
     return {
         "bundle": rollout.spec.bundle_name,
         "version": artifact.version if artifact else None,
@@ -166,6 +173,6 @@ def _metadata(rollout: Rollout, cancelled: int) -> dict[str, Any]:
         "skipped": skipped.count if skipped else 0,
         "skipped_reasons": dict(skipped.reasons) if skipped else {},
         "cancelled": cancelled,
-        "halt_reason": rollout.status.halt_reason,
-        "message": rollout.status.message,
+        "halt_reason": rollout.status.halt_reason if told else None,
+        "message": rollout.status.message if told else None,
     }

@@ -10,7 +10,7 @@ from pydantic import Field
 from hydracore_api.wire import Body, TimeText, View
 
 Source = Literal["instance_override", "tenant_default", "platform_default"]
-Hour = Annotated[int, Field(ge=0, le=23)]
+Hour = Annotated[int, Field(ge=0, le=23, strict=True)]
 
 
 class FleetPolicy(View):
@@ -30,7 +30,7 @@ class FleetPolicyChange(Body):
     runtime_default: UpdateMode | None = None
     skills_default: UpdateMode | None = None
     mcp_servers_default: UpdateMode | None = None
-    max_parallel_rollouts: Annotated[int, Field(ge=1, le=500)] | None = None
+    max_parallel_rollouts: Annotated[int, Field(ge=1, le=500, strict=True)] | None = None
     maintenance_window_start_hour_utc: Hour | None = None
     maintenance_window_end_hour_utc: Hour | None = None
 

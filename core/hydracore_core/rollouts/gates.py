@@ -37,7 +37,8 @@ def _people(scope: TenantScope, rollout: RolloutScope) -> Gate | None:
     if actor is not None:
         return Gate(PAUSED, f"paused by {actor}; what is in flight finishes")
     if scope.view.terminating:
-        return Gate(DELETING, f"namespace {scope.view.namespace} is being deleted")
+        name = scope.view.namespace
+        return Gate(DELETING, f"namespace {name} is being deleted, or is no tenant any more")
     return None
 
 

@@ -3,47 +3,46 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from hydracore_crds import RolloutTarget
+from hydracore_crds import Instance, RolloutTarget
 
 from hydracore_core.rollouts.scope import RolloutScope
 from hydracore_core.rollouts.texts import at, count, listed
+from hydracore_core.rollouts.wishes import cancelled_by
 
 _SHOWN = 3
 _ERROR_LENGTH = 200
+_NAME_LENGTH = 40
 _NUMBERS = re.compile(r"\b[0-9a-f]{8,}\b|\d+")
 
 
-def halt_text(rollout: RolloutScope, failed: Sequence[RolloutTarget]) -> str:
-    """Write why a rollout is halted.
+def halt_text(
+    rollout: RolloutScope, failed: Sequence[RolloutTarget], instances: Mapping[str, Instance]
+) -> str:
+    """Write why a rollout is halted, as things stand now.
 
     Args:
         rollout: The rollout.
         failed: The failures that count.
+        instances: Instances by name, to call them as people do.
 
     Returns:
         At most 2,048 characters: what failed with the errors grouped, the limit, what is still in
         flight, how many are untouched, and what resume, retry and cancel would do.
     """
-    waiting, flying = len(rollout.waiting), len(rollout.in_progress)
-    flight = (
-        f"{count(flying, 'target')} still in flight will finish" if flying else "none in flight"
-    )
-    resume = f"Resume: go on with the {waiting} queued; these failures are accepted."
+    errors = "; ".join(error_groups(failed, instances))
     return " ".join(
         (
             f"Halted: {_failed(rollout, failed)}, {_limit(rollout)}.",
-            f"Errors: {'; '.join(error_groups(failed))}.",
-            f"{flight[0].upper()}{flight[1:]}, {count(waiting, 'target')} untouched.",
-            resume,
-            "Retry: a failed target waits for the resume and then gets the same bundle again.",
-            f"Cancel: drop the {waiting} queued; what was updated stays updated.",
+            *([f"Errors: {errors}."] if errors else []),
+            _rest(rollout),
+            *_ways_on(rollout),
         )
     )[:2048]
 
 
-def error_groups(failed: Sequence[RolloutTarget]) -> list[str]:
+def error_groups(failed: Sequence[RolloutTarget], instances: Mapping[str, Instance]) -> list[str]:
     """Group failures by their error, the most frequent first.
 
     Errors that differ in numbers or long hexadecimal words only are the same.
@@ -53,11 +52,45 @@ def error_groups(failed: Sequence[RolloutTarget]) -> list[str]:
         groups.setdefault(_NUMBERS.sub("#", _error(target)), []).append(target)
     ranked = sorted(groups.values(), key=lambda group: (-len(group), group[0].spec.order))
     texts = [
-        f'{len(group)}x "{_error(group[0])}" ({listed([t.spec.instance_name for t in group])})'
+        f'{len(group)}x "{_error(group[0])}" ({listed([_known_as(t, instances) for t in group])})'
         for group in ranked[:_SHOWN]
     ]
     more = sum(len(group) for group in ranked[_SHOWN:])
     return [*texts, f"{more} with other errors"] if more else texts
+
+
+def _known_as(target: RolloutTarget, instances: Mapping[str, Instance]) -> str:
+    """Return the name that people gave the agent, with the object's name to look it up by."""
+    name = target.spec.instance_name
+    instance = instances.get(name)
+    given = (instance.spec.agent_name if instance is not None else None) or ""
+    shown = "".join(c for c in given if c.isprintable()).strip()[:_NAME_LENGTH]
+    return f"{shown} [{name}]" if shown and shown != name else name
+
+
+def _rest(rollout: RolloutScope) -> str:
+    """Say what is in flight and what waits."""
+    flying = len(rollout.in_progress)
+    again = sum(1 for target in rollout.waiting if target.spec.attempt > 1)
+    untouched = count(len(rollout.waiting) - again, "target")
+    flight = (
+        f"{count(flying, 'target')} still in flight will finish" if flying else "None in flight"
+    )
+    return f"{flight}, {untouched} untouched{f', {again} queued for a retry' if again else ''}."
+
+
+def _ways_on(rollout: RolloutScope) -> tuple[str, ...]:
+    """Say what a person can do, or that nothing is left to decide."""
+    waiting = len(rollout.waiting)
+    if rollout.cancel is not None:
+        return (f"Then cancelled by {cancelled_by(rollout.rollout)}.",)
+    if not waiting:
+        return ("Nothing is left to start.",)
+    return (
+        f"Resume: go on with the {waiting} queued; these failures are accepted.",
+        "Retry: a failed target waits for the resume and then gets the same bundle again.",
+        f"Cancel: drop the {waiting} queued; what was updated stays updated.",
+    )
 
 
 def _error(target: RolloutTarget) -> str:
@@ -66,6 +99,8 @@ def _error(target: RolloutTarget) -> str:
 
 
 def _failed(rollout: RolloutScope, failed: Sequence[RolloutTarget]) -> str:
+    if not failed:
+        return "the failures that counted were retried or have turned out well since"
     unknown = sum(1 for target in failed if target.status.state == "uncertain")
     executed = count(rollout.executed, "executed target")
     if rollout.accepted_until is None:

@@ -12,6 +12,7 @@ from hydracore_crds.conditions import (
     RESOLVING,
     SUCCEEDED,
     TIMEOUT,
+    UNPROVEN,
     UNREACHABLE,
 )
 from hydracore_crds.rollout import DEFAULT_TARGET_TIMEOUT
@@ -21,6 +22,13 @@ from hydracore_core.rollouts.instances import gone
 from hydracore_core.rollouts.model import UNCERTAIN_TRACKED_FOR, Abort, Settle, Track
 from hydracore_core.rollouts.scope import RolloutScope, TenantScope, queue_key
 from hydracore_core.rollouts.texts import at
+
+_LATE: dict[str, tuple[str, ResultStatus, str]] = {
+    "": (TIMEOUT, "timeout", "the agent had not finished"),
+    RESOLVING: (UNREACHABLE, "unreachable", "the agent did not answer"),
+    UNPROVEN: (TIMEOUT, "timeout", "the agent proved no success"),
+}
+"""By what was last told of a target in progress: reason, result and words of its expiry."""
 
 
 def follow(scope: TenantScope) -> None:
@@ -85,12 +93,16 @@ def _deadline(scope: TenantScope, target: RolloutTarget, timeout: int) -> dateti
 
 
 def _expire(scope: TenantScope, target: RolloutTarget, deadline: datetime) -> Settle:
+    """Give a target up at its deadline; say what stood in the way of its outcome."""
     instance = scope.instances[target.spec.instance_name]
-    silent = _reason(target) == RESOLVING or instance.status.health_status == "unreachable"
-    result: ResultStatus = "unreachable" if silent else "timeout"
-    what = "the agent did not answer" if silent else "the agent had not finished"
+    condition = find(target.status.conditions, SUCCEEDED)
+    told = condition.reason if condition is not None else None
+    reason, result, what = _LATE.get(told or "", _LATE[""])
+    if told not in _LATE and instance.status.health_status == "unreachable":
+        reason, result, what = _LATE[RESOLVING]
+    cause = condition.message if condition is not None and told in _LATE else ""
     text = f"{what} by the deadline {at(deadline)}: the outcome is unknown"
-    reason = UNREACHABLE if silent else TIMEOUT
+    text += f" ({cause[:512]})" if cause else ""
     return _settle(target, "uncertain", reason, text, result)
 
 
@@ -110,6 +122,7 @@ def _settle(
         rollout_name=target.spec.rollout_name,
         target_name=target.metadata.name,
         attempt=target.status.attempt or target.spec.attempt,
+        was="in_progress",
         state=state,
         reason=reason,
         message=text,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Literal
 
 from hydracore_crds import Bundle, Instance, Rollout, RolloutTarget, UpdatePolicy
 from hydracore_crds.rollout import PinnedArtifact, RolloutStatus, Skipped
@@ -48,7 +49,7 @@ class TenantView:
     Attributes:
         namespace: The tenant's namespace.
         now: The time, aware UTC.
-        terminating: The namespace is being deleted: nothing starts.
+        terminating: The namespace is being deleted, or is no tenant any more: nothing starts.
         policy: The tenant's UpdatePolicy named ``default``, if any.
         rollouts: All Rollouts of the namespace.
         targets: All RolloutTargets of the namespace.
@@ -123,12 +124,14 @@ class Settle:
 
     Used for queued → cancelled, in_progress → uncertain (past its deadline), in_progress →
     cancelled (its instance is deleted). A slot, if any, is freed after the write.
-    ``message`` becomes the target's ``errorMessage``.
+    ``message`` becomes the target's ``errorMessage``. A target that is not in state ``was`` any
+    more is left alone: one that has started meanwhile may have an order out.
     """
 
     rollout_name: str
     target_name: str
     attempt: int
+    was: Literal["queued", "in_progress"]
     state: TargetState
     reason: str
     message: str

@@ -90,6 +90,7 @@ def _cancel(target: RolloutTarget, reason: str, text: str) -> Settle:
         rollout_name=target.spec.rollout_name,
         target_name=target.metadata.name,
         attempt=target.spec.attempt,
+        was="queued",
         state="cancelled",
         reason=reason,
         message=text,

@@ -42,7 +42,8 @@ def is_urgent(old: RolloutStatus, new: RolloutStatus) -> bool:
 
     def sign(status: RolloutStatus) -> tuple[object, ...]:
         reasons = {(c.type, c.status, c.reason) for c in status.conditions}
-        return status.state, status.halt_reason, status.targets_created, reasons
+        halt = (status.halt_reason is None, status.halted_at)
+        return status.state, halt, status.targets_created, reasons
 
     return sign(old) != sign(new)
 

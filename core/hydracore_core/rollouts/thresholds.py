@@ -1,8 +1,9 @@
 """The failure threshold: when to halt, and when a person has taken the halt back.
 
 Failed and uncertain targets both count as failures. A halt is stored and stays until the
-annotation ``resumed-at`` is newer than it; it never goes away by itself. A resume, and a retry
-that reopens a finished rollout, accept the failures before them: only later ones count again.
+annotation ``resumed-at`` is newer than it; it never goes away by itself. While it lasts, its text
+follows what becomes of the targets; its time stays. A resume, and a retry that reopens a finished
+rollout, accept the failures before them: only later ones count again.
 """
 
 from __future__ import annotations
@@ -28,9 +29,9 @@ def check_thresholds(scope: TenantScope) -> None:
                 _reopen(rollout, scope.now)
             continue
         _resume(scope, rollout)
-        if _may_halt(rollout) and _reached(rollout):
-            rollout.halt_reason = halt_text(rollout, failures(rollout))
-            rollout.halted_at = scope.now
+        if rollout.halt_reason is not None or (_may_halt(rollout) and _reached(rollout)):
+            rollout.halt_reason = halt_text(rollout, failures(rollout), scope.instances)
+            rollout.halted_at = rollout.halted_at or scope.now
 
 
 def failures(rollout: RolloutScope) -> list[RolloutTarget]:
@@ -75,11 +76,7 @@ def _resume(scope: TenantScope, rollout: RolloutScope) -> None:
 
 
 def _may_halt(rollout: RolloutScope) -> bool:
-    return (
-        bool(rollout.waiting)
-        and rollout.halt_reason is None
-        and rollout.rollout.spec.strategy.on_failure == "pause"
-    )
+    return bool(rollout.waiting) and rollout.rollout.spec.strategy.on_failure == "pause"
 
 
 def _reached(rollout: RolloutScope) -> bool:

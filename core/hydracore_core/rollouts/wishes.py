@@ -47,10 +47,11 @@ def paused_by(rollout: Rollout) -> str | None:
 
 
 def resumed_at(rollout: Rollout) -> datetime | None:
-    """Return the time in the annotation ``resumed-at`` (aware UTC).
+    """Return the time in the annotation ``resumed-at`` (aware UTC, whole milliseconds).
 
-    None where it is absent or is no RFC 3339 time with a zone: a time that nobody can place must
-    not clear a halt.
+    Finer digits are cut as they are where the honoured time is stored: else it would look newer
+    than itself for ever. None where it is absent or is no RFC 3339 time with a zone: a time that
+    nobody can place must not clear a halt.
     """
     text = rollout.metadata.annotations.get(RESUMED_AT_ANNOTATION)
     if not text:
@@ -59,4 +60,6 @@ def resumed_at(rollout: Rollout) -> datetime | None:
         found = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return found.astimezone(UTC) if found.tzinfo is not None else None
+    if found.tzinfo is None:
+        return None
+    return found.astimezone(UTC).replace(microsecond=found.microsecond // 1000 * 1000)

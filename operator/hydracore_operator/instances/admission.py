@@ -34,7 +34,7 @@ def _refusal(scope: Scope) -> Problem | None:
     return (
         _namespace_refusal(scope)
         or _class_refusal(scope)
-        or _duplicate(scope)
+        or duplicate(scope)
         or _bundle_refusal(scope)
     )
 
@@ -106,14 +106,17 @@ def _bundle_refusal(scope: Scope) -> Problem | None:
     return Problem(conditions.BUNDLE_NOT_READY, why, _WAIT_FOR_BUNDLE)
 
 
-def _duplicate(scope: Scope) -> Problem | None:
+def duplicate(scope: Scope) -> Problem | None:
+    """Say that another holds this Instance's id; another tenant's object is not named."""
     other = holder_of_id(scope)
     if other is None:
         return None
+    mine = other.metadata.namespace == scope.instance.metadata.namespace
+    whose = f"of the Instance {other.metadata.name}" if mine else "taken"
     return Problem(
         conditions.DUPLICATE_ID,
-        f"spec.id: {scope.instance_id} is the id of the Instance {other.key}. Delete this "
-        "Instance and create it without spec.id",
+        f"spec.id: the id {scope.instance_id} is {whose}. Delete this Instance and create it "
+        "without spec.id",
         _LOOK_AGAIN,
         fatal=True,
     )

@@ -77,7 +77,7 @@ def overdue(report: StageReport | None, created_at: datetime, now: datetime) -> 
         now: The time.
     """
     stage = stage_of(report)
-    since = created_at if report is None else max(created_at, report.reported_at)
+    since = created_at if report is None else max(created_at, report.since)
     limit = STAGE_LIMITS[stage]
     if now - since <= limit:
         return None

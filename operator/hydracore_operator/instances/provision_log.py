@@ -9,6 +9,7 @@ import structlog
 from hydracore_crds.instance import InstanceStatus
 from hydracore_history import HistoryUnavailable
 
+from hydracore_operator.instances.admission import holder_of_id
 from hydracore_operator.instances.scope import Scope
 
 log = structlog.get_logger(__name__)
@@ -54,7 +55,12 @@ def lines(old: InstanceStatus, new: InstanceStatus) -> list[Line]:
 
 
 async def write(scope: Scope, new: list[Line]) -> None:
-    """Append the lines. Where SQL is away they are lost; the status has the same facts."""
+    """Append the lines. Where SQL is away they are lost; the status has the same facts.
+
+    The log belongs to the id: one who claims another's id has no say in it.
+    """
+    if not new or holder_of_id(scope) is not None:
+        return
     try:
         for line in new:
             await scope.ctx.history.provision_log.append(

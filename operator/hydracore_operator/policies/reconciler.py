@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from hydracore_core.windows import next_opens_at, window_state
 from hydracore_crds import UpdatePolicy, conditions
@@ -13,33 +13,53 @@ from hydracore_kube import NotFound
 
 from hydracore_operator.context import Context
 
+COUNT_EVERY = timedelta(seconds=1)
+"""Shortest time between two counts of what is in flight; every start and end of a push wakes us."""
+
 
 class PolicyReconciler:
     """Reconciles UpdatePolicies by key."""
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
+        self._counted: dict[str, float] = {}
 
     async def reconcile(self, key: str) -> datetime | None:
-        """Write what holds now, where it differs; return the window's next edge.
+        """Write what holds now, where it differs; return when to look again.
+
+        That is the window's next edge, or sooner when a count of what is in flight is put off.
 
         Raises:
             KubeError: The API server refused or is away; Conflict where the object changed.
         """
         policy = self._ctx.stores.policies.get(key)
         if policy is None or policy.deleting:
+            self._counted.pop(key, None)
             return None
         now = self._ctx.now()
-        status = self._status(policy, now)
+        wait = self._wait(key)
+        status = self._status(policy, now, count=not wait)
         try:
             written = await self._ctx.kube.update_status(policy, status)
         except NotFound:
             self._ctx.stores.policies.remove(key, policy.metadata.uid)
             return None
         self._ctx.stores.policies.upsert(written)
-        return window_state(policy.spec.maintenance_window, now).next_change
+        edge = window_state(policy.spec.maintenance_window, now).next_change
+        if wait:
+            return now + wait if edge is None else min(now + wait, edge)
+        self._counted[key] = self._ctx.clock.monotonic()
+        return edge
 
-    def _status(self, policy: UpdatePolicy, now: datetime) -> UpdatePolicyStatus:
+    def _wait(self, key: str) -> timedelta:
+        """Return how long the next count is put off."""
+        counted = self._counted.get(key)
+        if counted is None:
+            return timedelta()
+        passed = timedelta(seconds=self._ctx.clock.monotonic() - counted)
+        return max(COUNT_EVERY - passed, timedelta())
+
+    def _status(self, policy: UpdatePolicy, now: datetime, *, count: bool) -> UpdatePolicyStatus:
         namespace = policy.metadata.namespace or ""
         window = policy.spec.maintenance_window
         verdict, reason, message = self._accepted(policy, namespace)
@@ -47,10 +67,11 @@ class PolicyReconciler:
         status.observed_generation = policy.metadata.generation
         status.window_open = window_state(window, now).open
         status.next_opens_at = next_opens_at(window, now)
-        status.in_flight = sum(
-            target.status.state == "in_progress"
-            for target in self._ctx.stores.targets.in_namespace(namespace)
-        )
+        if count:
+            status.in_flight = sum(
+                target.status.state == "in_progress"
+                for target in self._ctx.stores.targets.in_namespace(namespace)
+            )
         status.conditions = set_condition(
             status.conditions,
             conditions.ACCEPTED,

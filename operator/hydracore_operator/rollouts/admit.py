@@ -37,7 +37,7 @@ async def hold(tenant: Tenant, intent: Hold) -> None:
     if rollout is None or rollout.deleting or FINALIZER in rollout.metadata.finalizers:
         return
     wanted = [*rollout.metadata.finalizers, FINALIZER]
-    tenant.ctx.stores.rollouts.upsert(await tenant.ctx.kube.set_finalizers(rollout, wanted))
+    await tenant.writes.finalizers(tenant.ctx.stores.rollouts, rollout, wanted)
 
 
 async def admit(tenant: Tenant, intent: Admit) -> None:

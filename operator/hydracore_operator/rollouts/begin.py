@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import structlog
 from hydracore_core.rollouts.model import Start
-from hydracore_core.rollouts.wishes import cancel_mode
 from hydracore_crds import RolloutTarget
 from hydracore_crds.rollout_target import RolloutTargetStatus
 from hydracore_kube import KubeError, NotFound
@@ -26,22 +25,24 @@ class Beginning:
         self._intent = intent
 
     async def store(self) -> bool:
-        """Store it, however often the API server has to be asked.
+        """Store it; the API server is asked again until that takes too long.
 
         Returns:
             Whether the target is in progress with this order. If not, somebody decided otherwise
-            meanwhile (cancel, deletion, another operator), and no order may go out.
+            meanwhile (cancel, pause, halt, deletion, another operator) or the window has closed,
+            and no order may go out.
         """
-        polls = self._tenant.timing.polls()
+        clock, timing = self._tenant.ctx.clock, self._tenant.timing
+        polls, give_up_at = timing.polls(), clock.monotonic() + timing.start_patience
         again = False
-        while self._tenant.ctx.now() < self._intent.deadline:
+        while clock.monotonic() < give_up_at and self._tenant.ctx.now() < self._intent.deadline:
             try:
                 async with self._tenant.beginnings:
                     return await self._once(await self._target(afresh=again))
             except (KubeError, ContendedError) as error:
                 log.warning("start_delayed", task_id=self._task_id, error=str(error))
             again = True
-            await self._tenant.ctx.clock.sleep(next(polls))
+            await clock.sleep(next(polls))
         return False
 
     async def _target(self, *, afresh: bool) -> RolloutTarget | None:
@@ -71,7 +72,7 @@ class Beginning:
         tenant.lead()
         rollout = tenant.rollout(intent.rollout_name)
         instance = tenant.instance(intent.instance_name)
-        if rollout is None or cancel_mode(rollout) is not None:
+        if rollout is None or not tenant.gate_open(rollout):
             return False
         return instance is not None and instance.metadata.uid == intent.instance_uid
 

@@ -13,6 +13,9 @@ from hydracore_crds.base import Wire
 MAX_ENTRIES = 500
 """The largest limit that an UpdatePolicy can set; the ledger stays far below an object's size."""
 
+UNKNOWN_EPOCH = 0
+"""Of an adopted entry: an older leader may have sent the order. Leaders count from 1."""
+
 
 class Entry(Wire):
     """One slot: a target that is, or may be, in flight. The ledger's key is the task id.
@@ -24,7 +27,7 @@ class Entry(Wire):
         instance_name: Instance that receives the order.
         instance_uid: ``metadata.uid`` of that Instance.
         deadline: The order's ``notAfter``.
-        epoch: Epoch of the operator that claimed the slot.
+        epoch: Epoch of the operator that claimed the slot, or :data:`UNKNOWN_EPOCH`.
     """
 
     target: str
@@ -117,11 +120,15 @@ def decode(data: Mapping[str, str] | None) -> dict[str, Entry]:
         ValueError: An entry is not what :func:`encode` writes. Nothing is skipped: a ledger that
             cannot be read in full must not be taken for one with free slots.
     """
+    return {task: _decode(task, text) for task, text in (data or {}).items()}
+
+
+def _decode(task: str, text: str) -> Entry:
     try:
-        return {task: Entry.model_validate_json(text) for task, text in (data or {}).items()}
+        return Entry.model_validate_json(text)
     except ValueError as error:
         raise ValueError(
-            f"the slots ledger holds an entry that is not a slot: {error}; "
+            f"the slots ledger's entry {task!r} is not a slot: {error}; "
             "delete that key of the ConfigMap by hand"
         ) from error
 

@@ -158,10 +158,15 @@ class Executor:
                 self._resolve(tenant, intent, applied)
 
     def _resolve(self, tenant: Tenant, intent: Resolve, applied: Applied) -> None:
-        """Settle a slot without target, unless this process is just starting its order."""
+        """Settle a slot without target, unless this process drives its order already.
+
+        Then the plan is older than the target's in_progress, or the drive is about to end.
+        """
         task_id = intent.slot.task_id
-        if task_id in tenant.starting:
+        if task_id in tenant.starting or task_id in tenant.drives:
             applied.driven.add(task_id)
+            # A drive that ends without a write wakes nobody, so look again.
+            applied.wake_in(timedelta(seconds=tenant.timing.poll_max))
             return
         key = f"slot-{task_id}"
         applied.driven.add(key)

@@ -43,6 +43,10 @@ class LedgerMovedError(Exception):
     """Somebody else wrote the ledger: it was read again, so plan again."""
 
 
+class UnreadableLedgerError(ValueError):
+    """A ledger that somebody has edited; nothing of its tenant starts until it is repaired."""
+
+
 def ledger_name(namespace_uid: str) -> str:
     """Return the name of a tenant's ledger; a namespace of the same name inherits nothing."""
     return f"slots-{namespace_uid}"
@@ -89,7 +93,7 @@ class Ledger:
 
         Raises:
             KubeError: The API server cannot be asked.
-            ValueError: An entry cannot be read; see :func:`entries.decode`.
+            UnreadableLedgerError: An entry cannot be read; see :func:`entries.decode`.
         """
         self.loaded = False
         try:
@@ -97,7 +101,12 @@ class Ledger:
         except NotFound:
             self._version, self._data, self._entries = "", {}, {}
         else:
-            self._take(found)
+            try:
+                self._take(found)
+            except ValueError as error:
+                place = f"ConfigMap {self._home}/{self._name}"
+                text = f"{place} (slots of namespace {self._namespace!r}): {error}"
+                raise UnreadableLedgerError(text) from error
         self.loaded = True
 
     async def write(

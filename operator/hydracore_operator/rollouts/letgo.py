@@ -43,10 +43,9 @@ async def let_go(tenant: Tenant, intent: LetGo) -> timedelta | None:
         return timedelta(seconds=tenant.timing.retry)
     others = [name for name in rollout.metadata.finalizers if name != FINALIZER]
     try:
-        freed = await tenant.ctx.kube.set_finalizers(rollout, others)
+        await tenant.writes.finalizers(tenant.ctx.stores.rollouts, rollout, others)
     except NotFound:
         return None
-    tenant.ctx.stores.rollouts.upsert(freed)
     tenant.reported.pop(rollout.metadata.uid, None)
     log.info("rollout_released", rollout=rollout.key)
     return None

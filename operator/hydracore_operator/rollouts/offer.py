@@ -15,6 +15,11 @@ from hydracore_operator.rollouts.tenant import Tenant
 
 log = structlog.get_logger(__name__)
 
+_CANCELLED = Verdict("cancelled", conditions.CANCELLED, "cancelled before the order went out", None)
+_PUT_BACK = Verdict(
+    "queued", conditions.QUEUED, "the window closed before the order went out", None
+)
+
 
 class Offer:
     """One order on its way out. Everything that forbids it is looked at right before it goes."""
@@ -36,12 +41,13 @@ class Offer:
         tenant = self._tenant
         rollout = tenant.rollout(target.spec.rollout_name)
         if rollout is None or cancel_mode(rollout) is not None:
-            return await self._withdraw(endpoint)
+            return await self._withdraw(endpoint, _CANCELLED)
         deadline = target.status.deadline
         if deadline is None or tenant.ctx.now() >= deadline:
             return self._never_received(target)
-        open_now = rollout.spec.override_window or tenant.window_open()
-        if not (open_now and tenant.may_send(self._task_id)):
+        if not (rollout.spec.override_window or tenant.window_open()):
+            return await self._withdraw(endpoint, _PUT_BACK)
+        if not tenant.may_send(self._task_id):
             return None
         return await self._send(endpoint, self._order(rollout, target))
 
@@ -69,8 +75,8 @@ class Offer:
                 return Verdict("failed", conditions.TIMEOUT, plain(refusal.message), "timeout")
             raise
 
-    async def _withdraw(self, endpoint: AgentEndpoint) -> Verdict | None:
-        """Cancel an order that the agent has not seen.
+    async def _withdraw(self, endpoint: AgentEndpoint, verdict: Verdict) -> Verdict | None:
+        """Take back an order that the agent has not seen; return ``verdict`` once it is.
 
         A copy of it that may still be on its way, ours or an older leader's, is fenced first: an
         aborted task is never begun.
@@ -86,8 +92,7 @@ class Offer:
             else:
                 if report.state != "aborted":
                     return None
-        text = "cancelled before the order went out"
-        return Verdict("cancelled", conditions.CANCELLED, text, None)
+        return verdict
 
     def _never_received(self, target: RolloutTarget) -> Verdict | None:
         """After its deadline, with some grace for clocks, an unseen order can never start."""

@@ -30,7 +30,7 @@ class Verdict:
     """How an attempt ended.
 
     Attributes:
-        state: The target's new state.
+        state: The target's new state; ``queued`` where the order never went out.
         reason: Reason of its condition ``Succeeded``.
         message: Why, for people.
         result: Its ``lastResultStatus``; None where the agent was never told.
@@ -72,7 +72,7 @@ def success(report: TaskReport, status: AgentStatus) -> Verdict:
     return Verdict(
         "succeeded",
         conditions.ACTIVATED,
-        f"the agent runs {status.version} and is healthy",
+        f"the agent runs {plain(status.version or report.version)} and is healthy",
         "activated",
         detail,
     )

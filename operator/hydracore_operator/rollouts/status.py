@@ -63,9 +63,11 @@ def started(
 def finished(
     target: RolloutTarget, task_id: str, verdict: Verdict, now: datetime
 ) -> RolloutTargetStatus | None:
-    """in_progress or uncertain → what the agent's evidence says."""
+    """in_progress or uncertain → what the agent's evidence says; queued if it was never told."""
     if not is_open(target, task_id):
         return None
+    if verdict.state == "queued":
+        return _put_back(target, verdict, now)
     good = verdict.state == "succeeded"
     status = target.status.model_copy(
         update={
@@ -80,14 +82,19 @@ def finished(
     return _condition(target, status, flag, verdict.reason, verdict.message, now)
 
 
+def _put_back(target: RolloutTarget, verdict: Verdict, now: datetime) -> RolloutTargetStatus:
+    """Return the status of an attempt whose order never went out: it waits as if never begun."""
+    status = RolloutTargetStatus(
+        state="queued", attempt=target.status.attempt, conditions=target.status.conditions
+    )
+    return _condition(target, status, "Unknown", verdict.reason, verdict.message, now)
+
+
 def settled(target: RolloutTarget, intent: Settle, now: datetime) -> RolloutTargetStatus | None:
     """Write what the plan decided without the agent: cancelled, uncertain, failed."""
     state = target.status.state or "queued"
     present = target.status.attempt or target.spec.attempt
-    if state not in {"queued", "in_progress"} or intent.attempt not in {
-        present,
-        target.spec.attempt,
-    }:
+    if state != intent.was or intent.attempt not in {present, target.spec.attempt}:
         return None
     status = target.status.model_copy(
         update={

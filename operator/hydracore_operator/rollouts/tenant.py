@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
+from hydracore_core.rollouts.wishes import cancel_mode, paused_by
 from hydracore_core.windows import window_state
 from hydracore_crds import Instance, Rollout, RolloutTarget
 from hydracore_crds.update_policy import DEFAULT_NAME
 
 from hydracore_operator.context import Context, NotLeader
-from hydracore_operator.rollouts.entries import Entry
+from hydracore_operator.rollouts.entries import UNKNOWN_EPOCH, Entry
 from hydracore_operator.rollouts.ledger import Ledger
 from hydracore_operator.rollouts.timing import Timing
 from hydracore_operator.rollouts.writes import TargetDecision, Writes
@@ -149,6 +150,13 @@ class Tenant:
         window = policy.spec.maintenance_window if policy else None
         return window_state(window, self.ctx.now()).open
 
+    def gate_open(self, rollout: Rollout) -> bool:
+        """Whether neither people, a halt nor the window forbid a rollout to start now."""
+        status = rollout.status
+        stopped = cancel_mode(rollout) is not None or paused_by(rollout) is not None
+        in_time = rollout.spec.override_window or self.window_open()
+        return in_time and not stopped and status.halt_reason is None
+
     def free(self, task_id: str) -> None:
         """Let the next ledger write free this slot; it counts as free from now on."""
         if task_id in self.ledger.entries:
@@ -175,7 +183,8 @@ class Tenant:
         """Return entries for orders that may be out but stand nowhere in the ledger.
 
         That is so after the ledger was lost, or after an older leader stored ``in_progress``
-        late. They count against the limit from then on.
+        late. They count against the limit from then on. Who sent them is not known, so that they
+        are fenced like those of an older leader.
         """
         found: dict[str, Entry] = {}
         for target in self.ctx.stores.targets.in_namespace(self.namespace):
@@ -197,5 +206,5 @@ class Tenant:
             instance_name=target.spec.instance_name,
             instance_uid=instance.metadata.uid if instance else f"unknown-{task_id}",
             deadline=deadline,
-            epoch=self.epoch,
+            epoch=UNKNOWN_EPOCH,
         )

@@ -20,6 +20,8 @@ class Timing:
             more than clocks differ.
         fence_after: How long another operator's claim may stand without its target in progress
             before its order is forbidden at the agent; that operator may be just about to store it.
+        start_patience: How long ``in_progress`` is tried to be stored before the start is given up
+            and made anew, with its full time.
         counts_every: Shortest time between two writes of a rollout's counts.
         coalesce: Shortest time between two passes over one tenant, so that one ledger write
             frees and claims for all that finished meanwhile.
@@ -38,6 +40,7 @@ class Timing:
     trouble_grace: float = 10.0
     clock_grace: float = 5.0
     fence_after: float = 2.0
+    start_patience: float = 30.0
     counts_every: float = 0.5
     coalesce: float = 0.025
     coalesce_max: float = 0.25

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hydracore_agentclient import AgentError, InvalidAnswer, WrongIdentity
+from hydracore_agentclient import AgentError, InvalidAnswer, Refused, WrongIdentity
 from hydracore_crds import RolloutTarget, conditions
 
 from hydracore_operator.rollouts import status
@@ -33,12 +33,14 @@ class Trouble:
         hostile = isinstance(error, (WrongIdentity, InvalidAnswer))
         if self._lasts() or hostile:
             kind, text = type(error).__name__, plain(str(error))
-            await self.tell(target, conditions.RESOLVING, text, kind=kind)
+            answered = isinstance(error, Refused)
+            reason = conditions.UNPROVEN if answered else conditions.RESOLVING
+            await self.tell(target, reason, text, kind=kind)
 
     async def doubt(self, target: RolloutTarget, why: str) -> None:
         """Take in that the agent answers, but that its answer settles nothing."""
         if self._lasts():
-            await self.tell(target, conditions.RESOLVING, why)
+            await self.tell(target, conditions.UNPROVEN, why)
 
     async def over(self, target: RolloutTarget) -> None:
         """Take in that the agent answers and works on the order."""

@@ -1,4 +1,4 @@
-"""Status writes that survive other writers: decide, write with preconditions, decide again."""
+"""Writes that survive other writers: decide, write with preconditions, decide again."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class ContendedError(Exception):
 
 
 class Writes:
-    """Writes statuses of one kind and puts every answer into its store."""
+    """Writes statuses and finalizers, and puts every answer into its store."""
 
     def __init__(self, kube: KubeClient, *, conflicts: int) -> None:
         """Take the client and how often one write may be decided again."""
@@ -63,6 +63,19 @@ class Writes:
                 return written
         kind = type(obj).KIND.kind
         raise ContendedError(f"{kind} {obj.key}: {self._conflicts} conflicts in a row")
+
+    async def finalizers(self, store: ObjectStore[R], obj: R, wanted: list[str]) -> None:
+        """Replace an object's finalizers.
+
+        Raises:
+            Conflict: The copy was old; the newest one is in the store now, so decide again.
+            NotFound, KubeError: Not written, or (Unavailable) unknown.
+        """
+        try:
+            store.upsert(await self._kube.set_finalizers(obj, wanted))
+        except Conflict:
+            await self._fresh(store, obj, obj.metadata.uid)
+            raise
 
     async def _fresh(self, store: ObjectStore[R], obj: R, uid: str) -> R | None:
         try:

@@ -64,6 +64,12 @@ async def test_a_conversation_goes_on(bench) -> None:
     assert "Hello Grace" not in text(events)
 
 
+async def test_a_blank_message_is_one_too(bench) -> None:
+    """REST's contract bounds the length alone."""
+    events = await chat(bench, {"message": " \n\t"})
+    assert "I am offline" in text(events)
+
+
 async def test_one_stream_per_conversation(bench) -> None:
     bench.chat._streaming.add("c")
     answer = await bench.call("POST", "/api/chat", {"message": "x", "conversationId": "c"})
@@ -74,7 +80,6 @@ async def test_one_stream_per_conversation(bench) -> None:
     "body",
     [
         {"message": ""},
-        {"message": " \n\t"},
         {"message": "x" * 8001},
         {"message": "a\x00b"},
         {"message": "\ud800"},

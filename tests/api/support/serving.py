@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import uvicorn
+from hydracore_api.protocol import within
 from hydracore_api.server import bind, url_of
 
 from tests.api.support.world import World
@@ -16,7 +17,12 @@ from tests.api.support.world import World
 async def serving(world: World) -> AsyncIterator[str]:
     with bind(world.settings) as listener:
         config = uvicorn.Config(
-            world.app, log_config=None, lifespan="off", timeout_graceful_shutdown=1
+            world.app,
+            http=within(world.settings.receive_seconds),
+            ws="none",
+            log_config=None,
+            lifespan="off",
+            timeout_graceful_shutdown=1,
         )
         server = uvicorn.Server(config)
         server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hydracore_core.rollouts.model import Abort, Plan, Settle, Start, Track
 from hydracore_core.rollouts.plan import plan
+from hydracore_core.rollouts.texts import at
 from hydracore_crds.names import CANCEL_ANNOTATION
 
 from tests.core.rollouts.builders import (
@@ -44,6 +45,7 @@ def test_in_progress_is_tracked_until_its_deadline() -> None:
         ("Running", "healthy", "timeout"),
         ("Resolving", "healthy", "unreachable"),
         ("Running", "unreachable", "unreachable"),
+        ("Unproven", "healthy", "timeout"),
     ],
 )
 def test_at_the_deadline_the_outcome_is_uncertain(reason: str, health: str, result: str) -> None:
@@ -55,6 +57,23 @@ def test_at_the_deadline_the_outcome_is_uncertain(reason: str, health: str, resu
     assert (settle.state, settle.result) == ("uncertain", result)
     assert settle.message
     assert of(made, Track) == []
+
+
+@pytest.mark.parametrize(
+    ("reason", "message", "text"),
+    [
+        ("Running", "it has a slot", "the agent had not finished by the deadline {}"),
+        ("Resolving", "no connection", "the agent did not answer by the deadline {}"),
+        ("Unproven", "it is unhealthy", "the agent proved no success by the deadline {}"),
+    ],
+)
+def test_the_text_at_the_deadline_names_what_stood_in_the_way(
+    reason: str, message: str, text: str
+) -> None:
+    found = condition("Succeeded", "Unknown", reason, message)
+    (settle,) = of(decide(running(rollout(), A, deadline=NOW, conditions=[found])), Settle)
+    cause = "" if reason == "Running" else f" ({message})"
+    assert settle.message == f"{text.format(at(NOW))}: the outcome is unknown{cause}"
 
 
 def test_while_an_outcome_is_being_settled_the_rollout_starts_nothing() -> None:

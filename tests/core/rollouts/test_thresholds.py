@@ -93,7 +93,10 @@ def resumed(at: Any) -> dict[str, Any]:
 def test_a_halt_stays_by_itself_even_when_the_failures_are_gone() -> None:
     made, status = decide("ssq", **stored_halt())
     assert of(made, Start) == []
-    assert (status.state, status.halt_reason) == ("paused", "why")
+    assert status.state == "paused"
+    assert status.halted_at == NOW - timedelta(seconds=30)
+    assert status.halt_reason is not None
+    assert "were retried or have turned out well since" in status.halt_reason
 
 
 def test_a_resume_newer_than_the_halt_accepts_what_failed_before() -> None:
@@ -107,7 +110,7 @@ def test_a_resume_newer_than_the_halt_accepts_what_failed_before() -> None:
 def test_a_resume_older_than_the_halt_is_not_heard_and_says_so() -> None:
     made, status = decide("fq", **stored_halt(), **resumed(NOW - MINUTE))
     assert of(made, Start) == []
-    assert status.halt_reason == "why"
+    assert status.halt_reason is not None
     assert any("older than the halt" in note.text for note in made.notes)
 
 
@@ -153,6 +156,38 @@ def test_late_evidence_that_an_accepted_target_failed_does_not_halt_again() -> N
         "fq", times=late, status={"state": "in_progress", "failures_accepted_until": resumed_at}
     )
     assert len(of(made, Start)) == 1
+
+
+def test_the_text_of_a_halt_follows_what_ends_later_and_its_time_stays() -> None:
+    """Two flew together; the first failure halted, then the second fails too."""
+    since = NOW - timedelta(seconds=30)
+    first = "Halted: 1 of 1 executed target failed, the limit is 1. 1 target still in flight"
+    halted = {"state": "paused", "halt_reason": first, "halted_at": since}
+    made, status = decide("ffqq", status=halted)
+    assert of(made, Start) == []
+    assert status.halted_at == since
+    assert status.halt_reason is not None
+    assert status.halt_reason.startswith("Halted: 2 of 2 executed targets failed")
+    assert "None in flight, 2 targets untouched." in status.halt_reason
+
+
+def test_the_text_of_a_halt_does_not_change_by_time_alone() -> None:
+    _, status = decide("fqq", **stored_halt())
+    _, again = decide("fqq", status=status.model_dump())
+    assert again == status
+
+
+def test_a_resume_finer_than_stored_times_is_honoured_once() -> None:
+    """Times are stored in milliseconds; a resume from a clock ahead must not count for ever."""
+    asked = NOW + timedelta(hours=1, microseconds=123456)
+    annotations = {RESUMED_AT_ANNOTATION: asked.isoformat()}
+    _, status = decide("fq", **stored_halt(), annotations=annotations)
+    stored = RolloutStatus.model_validate(status.to_wire())
+    assert stored.halt_reason is None
+    halted = stored.model_dump() | stored_halt()["status"] | {"failures_accepted_until": None}
+    made, status = decide("fq", status=halted, annotations=annotations)
+    assert of(made, Start) == []
+    assert status.state == "paused"
 
 
 def test_halt_while_others_fly() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -13,9 +14,11 @@ from hydracore_crds import Bundle, Instance
 from hydracore_crds.instance import InstanceStatus
 from hydracore_history import StageReport
 from hydracore_operator.context import Context
+from hydracore_operator.instances.admission import duplicate
 from hydracore_operator.instances.deletion import snapshot
 from hydracore_operator.instances.enrolment import NEXT_STEPS, STAGE_LIMITS, overdue, stage_of
 from hydracore_operator.instances.provision_log import lines
+from hydracore_operator.instances.scope import Scope
 from hydracore_operator.instances.user_data import user_data
 
 from tests.operator.instances.world import bundle
@@ -55,6 +58,23 @@ def test_a_report_restarts_the_clock_and_the_message_does_not_change_with_time()
     assert overdue(report("booting"), created, NOW + timedelta(minutes=4)) is None
     first = overdue(report("booting"), created, NOW + timedelta(minutes=6))
     assert first == overdue(report("booting"), created, NOW + timedelta(hours=6))
+
+
+def test_another_tenants_instance_is_not_named() -> None:
+    holder = Instance.model_validate(
+        {
+            "metadata": {"name": "secret", "namespace": "rival", "uid": "1"},
+            "spec": {"className": "c", "regionId": "r", "id": ID},
+            "status": {"provider": {"name": "local", "serverId": "s"}},
+        }
+    )
+    stores = SimpleNamespace(instances=SimpleNamespace(all=lambda: [holder]))
+    scope = SimpleNamespace(instance=instance(), instance_id=ID, ctx=SimpleNamespace(stores=stores))
+    problem = duplicate(cast("Scope", scope))
+    assert problem is not None
+    assert (problem.reason, ID in problem.message) == ("DuplicateId", True)
+    assert "secret" not in problem.message
+    assert "rival" not in problem.message
 
 
 def test_what_the_operator_has_not_seen_itself_is_not_healthy() -> None:

@@ -103,10 +103,13 @@ async def test_a_strangers_server_of_that_name_is_never_touched(world: World) ->
 
 async def test_two_instances_with_one_id_get_one_server(world: World) -> None:
     first = await world.ready()
+    told = await world.ctx.history.provision_log.list(first.spec.id or "")
     await world.create("copy", id=first.spec.id)
     await world.once("copy")
     copy = await world.instance("copy")
     assert reason(copy) == "DuplicateId"
+    assert "is of the Instance ada." in (copy.status.error_message or "")
+    assert await world.ctx.history.provision_log.list(first.spec.id or "") == told
     await world.admin.delete(Instance, "copy", world.namespace)
     await world.once("copy")
     await world.once("copy")

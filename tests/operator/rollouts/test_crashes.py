@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
+from hydracore_core.rollouts.model import Plan, Resolve
 from hydracore_kube import Unavailable
+from hydracore_operator.rollouts.executor import Executor
 
 from tests.operator.rollouts.world import World, release_all
 
@@ -153,3 +155,58 @@ async def test_a_second_writer_loses_no_status() -> None:
         counts = world.kube.current(rollout).status.counts
         assert counts is not None
         assert counts.succeeded == counts.total == 6
+
+
+async def test_an_adopted_order_is_fenced_before_it_is_withdrawn() -> None:
+    """The ledger is lost; whoever stored in_progress may have sent the order as well."""
+    async with World(instances=1) as world:
+        stored = asyncio.Event()
+
+        async def die(verb: str, _name: str) -> None:
+            if verb == "status rollouttargets":
+                stored.set()
+                await asyncio.Event().wait()
+
+        world.kube.after = die
+        rollout = world.roll()
+        first = world.operator(epoch=1)
+        await asyncio.wait_for(stored.wait(), 5)
+        await first.kill()
+        world.kube.after = None
+        world.kube.raw.clear()
+        world.kube.edit(rollout, cancel="Graceful")
+        world.operator(epoch=2)
+        await world.finished(rollout, "cancelled")
+        assert world.agents.count("abort") == 1
+        assert world.oracle.accepted == []
+
+
+async def test_a_stale_copy_of_a_rollout_is_read_again_after_a_conflict() -> None:
+    """The watch is late: the same copy must not be tried over and over."""
+    async with World(instances=1) as world:
+        rollout = world.roll()
+        operator = world.operator(run=False)
+        world.kube.deaf = True
+        world.kube.annotate(rollout, other="writer")
+        tries: list[str] = []
+
+        async def count(verb: str, _name: str) -> None:
+            tries.append(verb)
+
+        world.kube.before = count
+        await operator.engine.reconcile("acme")
+        assert tries.count("finalizers rollouts") == 2
+        assert world.kube.current(rollout).metadata.finalizers
+
+
+async def test_a_stale_plan_does_not_end_the_drive_of_an_order_that_has_just_begun() -> None:
+    async with World(instances=1) as world:
+        world.agent(0).hold = True
+        world.roll()
+        operator = world.operator()
+        await world.until(lambda: len(world.oracle.in_flight) == 1, "one in flight")
+        tenant = operator.engine._tenants["acme"]
+        (slot,) = tenant.ledger.slots()
+        await Executor(lambda: "unused").apply(tenant, Plan(intents=(Resolve(slot),)))
+        await asyncio.sleep(0)
+        assert tenant.drives.ids() == {slot.task_id}

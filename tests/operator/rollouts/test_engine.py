@@ -117,7 +117,7 @@ async def test_an_activation_without_health_is_no_success() -> None:
         world.roll()
         world.operator()
         await world.until(lambda: bool(world.oracle.activated), "an activation")
-        await world.until(lambda: reason(world, 0) == "Resolving", "reason Resolving")
+        await world.until(lambda: reason(world, 0) == "Unproven", "reason Unproven")
         assert world.states() == ["in_progress"]
         world.agent(0).faults.unhealthy = False
         await world.until(lambda: world.states() == ["succeeded"])

@@ -9,6 +9,7 @@ from hydracore_crds import ObjectMeta, OwnerReference, RolloutTarget
 from hydracore_crds.base import API_VERSION
 from hydracore_crds.rollout_target import RolloutTargetSpec
 from hydracore_crds.update_policy import MaintenanceWindow
+from hydracore_kube import Unavailable
 from hydracore_operator.context import NotLeader
 from hydracore_operator.rollouts.ledger import ledger_name
 
@@ -29,13 +30,99 @@ async def test_a_window_that_closes_before_the_order_holds_it_back() -> None:
         world.kube.after = close
         rollout = world.roll()
         world.operator()
-        await world.until(lambda: world.states() == ["in_progress"])
-        for _ in range(20):
-            await asyncio.sleep(0.01)
+        await world.until(lambda: reason(world, 0) == "Queued", "the target to be put back")
+        await world.until(lambda: not world.entries(), "the slot to be free")
+        assert world.states() == ["queued"]
+        assert world.target_of(0).status.task_id is None
         assert world.oracle.accepted == []
         world.kube.after = None
         world.kube.edit(world.policy, maintenance_window=None)
         await world.finished(rollout, "succeeded")
+
+
+async def test_a_target_that_started_meanwhile_is_not_superseded() -> None:
+    """A newer rollout supersedes a queued target while its in_progress is being written."""
+    async with World(instances=1) as world:
+        agent = world.agent(0)
+        agent.hold = True
+        tried: list[str] = []
+        superseded = asyncio.Event()
+
+        async def race(verb: str, name: str) -> None:
+            if verb != "status rollouttargets" or not name.startswith("to-110-"):
+                return
+            tried.append(name)
+            if len(tried) == 1:
+                await superseded.wait()
+            elif len(tried) == 2:
+                superseded.set()
+                await world.until(lambda: agent.active is not None, "the order to be taken")
+
+        world.kube.before = race
+        older = world.roll()
+        world.operator()
+        await world.until(lambda: len(tried) == 1, "the start")
+        newer = world.roll(name="zz-newer", force=True)
+        await world.until(lambda: agent.active is not None, "the order to be taken")
+        await world.until(lambda: len(world.targets()) == 2, "the newer target")
+        for _ in range(20):
+            await asyncio.sleep(0.005)
+        assert world.states() == ["in_progress", "queued"]
+        agent.hold = False
+        agent.release()
+        await world.finished(older, "succeeded")
+        await world.finished(newer, "succeeded")
+
+
+@pytest.mark.parametrize("gate", ["window", "pause", "halt"])
+async def test_a_gate_that_closes_before_in_progress_keeps_the_target_queued(gate: str) -> None:
+    """The API server is away while in_progress is to be stored, and comes back too late."""
+    async with World(instances=1, clock=FakeClock()) as world:
+        rollout = world.roll()
+        refused: list[str] = []
+
+        async def away(verb: str, name: str) -> None:
+            if verb != "status rollouttargets":
+                return
+            refused.append(name)
+            if gate == "window":
+                world.kube.edit(world.policy, maintenance_window=CLOSED)
+            elif gate == "pause":
+                world.kube.annotate(rollout, **{"hydracore.io/paused-by": "ada"})
+            else:
+                found = world.kube.current(rollout)
+                halt = {"halt_reason": "Halted", "halted_at": world.clock.now()}
+                status = found.status.model_copy(update=halt)
+                world.kube.put(found.model_copy(update={"status": status}))
+            raise Unavailable("away")
+
+        world.kube.before = away
+        world.operator()
+        await world.until(lambda: bool(refused) and not world.entries(), "the slot to be free")
+        assert world.states() == ["queued"]
+        assert len(refused) == 1
+
+
+async def test_a_start_that_was_delayed_for_long_is_made_anew_with_its_full_time() -> None:
+    """The API server is away for minutes: the order must not go out with seconds left."""
+    clock = FakeClock()
+    async with World(instances=1, clock=clock) as world:
+        refused: list[str] = []
+
+        async def away(verb: str, name: str) -> None:
+            if verb == "status rollouttargets" and not refused:
+                refused.append(name)
+                clock.advance(600)
+                raise Unavailable("away")
+
+        world.kube.before = away
+        world.agent(0).hold = True
+        world.roll()
+        world.operator()
+        await world.until(lambda: world.agent(0).active is not None, "the order to be taken")
+        deadline = world.target_of(0).status.deadline
+        assert deadline is not None
+        assert (deadline - clock.now()).total_seconds() > 800
 
 
 async def test_an_override_does_not_wait_for_the_window() -> None:
@@ -55,7 +142,7 @@ async def test_an_agent_that_knows_a_newer_leader_refuses() -> None:
         world.agent(0).epoch = 9
         world.roll(strategy={"target_timeout_seconds": 60})
         world.operator(epoch=1)
-        await world.until(lambda: reason(world, 0) == "Resolving", "reason Resolving")
+        await world.until(lambda: reason(world, 0) == "Unproven", "reason Unproven")
         assert world.oracle.accepted == []
         assert world.oracle.stale > 0
         assert world.states() == ["in_progress"]

@@ -69,6 +69,11 @@ def test_success_names_the_version() -> None:
     assert verdict.detail["healthStatus"] == "healthy"
 
 
+def test_success_without_a_version_in_the_status_takes_that_of_the_report() -> None:
+    verdict = success(report("activated", version="1.1.0"), agent(version=None))
+    assert verdict.message == "the agent runs 1.1.0 and is healthy"
+
+
 @pytest.mark.parametrize(
     ("fields", "words"),
     [

@@ -85,8 +85,8 @@ def test_another_order_settles_nothing() -> None:
     assert status.finished(target("in_progress", task_id=TASK), "other", DONE, START) is None
 
 
-def settle(state: str, attempt: int = 1) -> Settle:
-    return Settle("r", "r-00000", attempt, state, "Timeout", "no answer", "timeout")  # type: ignore[arg-type]
+def settle(state: Any, attempt: int = 1, *, was: Any = "in_progress") -> Settle:
+    return Settle("r", "r-00000", attempt, was, state, "Timeout", "no answer", "timeout")
 
 
 def test_a_deadline_makes_uncertain() -> None:
@@ -98,12 +98,21 @@ def test_a_deadline_makes_uncertain() -> None:
 
 
 @pytest.mark.parametrize("state", ["succeeded", "failed", "cancelled", "uncertain"])
-def test_the_plan_does_not_undo_an_end(state: str) -> None:
-    assert status.settled(target(state), settle("cancelled"), START) is None
+@pytest.mark.parametrize("was", ["queued", "in_progress"])
+def test_the_plan_does_not_undo_an_end(state: str, was: str) -> None:
+    assert status.settled(target(state), settle("cancelled", was=was), START) is None
+
+
+def test_what_started_meanwhile_is_no_longer_dropped_from_the_queue() -> None:
+    dropped = settle("cancelled", was="queued")
+    assert status.settled(target("queued"), dropped, START) is not None
+    assert status.settled(target(None), dropped, START) is not None
+    assert status.settled(target("in_progress", attempt=1), dropped, START) is None
 
 
 def test_the_plan_does_not_settle_another_attempt() -> None:
-    assert status.settled(target("queued", attempt=3), settle("cancelled", 1), START) is None
+    dropped = settle("cancelled", 1, was="queued")
+    assert status.settled(target("queued", attempt=3), dropped, START) is None
 
 
 def test_a_retry_starts_clean() -> None:

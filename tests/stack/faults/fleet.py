@@ -18,7 +18,7 @@ from hydracore_crds.base import find
 from hydracore_crds.bundle import Bundle
 from hydracore_crds.instance import InstanceSpec
 from hydracore_crds.names import INSTANCE_ID_LABEL
-from hydracore_crds.rollout import RolloutSpec
+from hydracore_crds.rollout import FailureThreshold, RolloutSpec, Strategy
 from hydracore_crds.update_policy import UpdatePolicySpec
 from hydracore_operator.providers.local.machine import stat_of
 from hydracore_operator.providers.local.record import load, records
@@ -87,13 +87,14 @@ class Fleet:
             await self._ready(server.name)
 
     # ---- rollouts ----------------------------------------------------------------------------
-    async def start(self, bundle: Bundle, *, limit: int) -> Rollout:
-        """Start a rollout to all of them, at most ``limit`` in flight."""
+    async def start(self, bundle: Bundle, *, limit: int, failures: int = 1) -> Rollout:
+        """Start a rollout to all of them, at most ``limit`` in flight; ``failures`` halt it."""
         spec: dict[str, Any] = {"spec": {"maxParallelRollouts": limit}}
         await self.plane.admin.patch(UpdatePolicy, "default", TENANT, spec)
         meta = ObjectMeta(name=f"roll-{secrets.token_hex(3)}", namespace=TENANT)
-        rollout = Rollout(metadata=meta, spec=RolloutSpec(bundle_name=bundle.metadata.name))
-        return await self.plane.admin.create(rollout)
+        strategy = Strategy(failure_threshold=FailureThreshold(count=failures))
+        wanted = RolloutSpec(bundle_name=bundle.metadata.name, strategy=strategy)
+        return await self.plane.admin.create(Rollout(metadata=meta, spec=wanted))
 
     async def rollout(self, rollout: Rollout) -> Rollout:
         return await self.plane.admin.get(Rollout, rollout.metadata.name, TENANT)
@@ -102,9 +103,10 @@ class Fleet:
         """Wait until the rollout is stored in this state."""
 
         async def look() -> bool:
+            self.plane.revive()
             return (await self.rollout(rollout)).status.state == state
 
-        await until(look, f"the rollout to be {state}", ROLLOUT_SECONDS, state=self._ledgers)
+        await until(look, f"the rollout to be {state}", ROLLOUT_SECONDS, state=self._describe)
         return await self.rollout(rollout)
 
     async def targets(self, rollout: Rollout) -> dict[str, RolloutTarget]:
@@ -132,8 +134,8 @@ class Fleet:
             return await self.status(server)
 
         status = await until(look, f"the agent of {server.name}", READY_SECONDS)
-        assert status is not None
-        return int(status.pid)
+        assert status.pid is not None
+        return status.pid
 
     async def seen(self, bundle: Bundle, event: str, *, count: int = 1) -> Server:
         """Wait until so many agents have noted this event; return the newest of these."""
@@ -149,7 +151,7 @@ class Fleet:
             return found if len(found) >= count else []
 
         what = f"{count} agents to note {event!r}"
-        _, name = max(await until(look, what, ROLLOUT_SECONDS, every=0.002, state=self._ledgers))
+        _, name = max(await until(look, what, ROLLOUT_SECONDS, every=0.002, state=self._describe))
         return next(server for server in self.servers if server.name == name)
 
     # ---- oracles -----------------------------------------------------------------------------
@@ -185,16 +187,14 @@ class Fleet:
             ready = find(found.status.conditions, "Ready")
             return found if ready is not None and ready.status == "True" else None
 
-        found = await until(look, f"instance {name} to be Ready", READY_SECONDS, every=0.2)
-        assert found is not None
-        return found
+        return await until(look, f"instance {name} to be Ready", READY_SECONDS, every=0.2)
 
-    def _ledgers(self) -> dict[str, list[str]]:
-        text = {}
+    def _describe(self) -> str:
+        lines = []
         for server in self.servers:
             path = server.folder / "state" / "ledger.jsonl"
-            text[server.name] = path.read_text().splitlines()[-4:] if path.exists() else []
-        return text
+            lines += [server.name, *path.read_text().splitlines()[-4:]]
+        return "\n".join([*lines, self.plane.describe_operators()])
 
 
 def is_alive(pid: int) -> bool:
@@ -206,4 +206,9 @@ def is_alive(pid: int) -> bool:
 async def kill(pid: int) -> None:
     """SIGKILL a process; returns when it is gone."""
     os.kill(pid, signal.SIGKILL)
+    await gone(pid)
+
+
+async def gone(pid: int) -> None:
+    """Wait until a process has ended."""
     await until(lambda: not is_alive(pid), f"process {pid} to be gone", 10, every=0.005)

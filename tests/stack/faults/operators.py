@@ -78,6 +78,10 @@ class OperatorProcess:
         self.thaw()
         await self._process.stop(EXIT_SECONDS)
 
+    def shoot(self) -> None:
+        """SIGKILL without waiting for its end."""
+        self._signal(signal.SIGKILL)
+
     def freeze(self) -> None:
         self._signal(signal.SIGSTOP)
 

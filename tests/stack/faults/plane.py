@@ -32,7 +32,7 @@ from hydracore_kube import KubeClient
 
 from tests.stack.faults.operators import OperatorProcess, end
 
-LEASE_SECONDS = 3
+LEASE_SECONDS = 4
 SETTINGS = {
     "HYDRACORE_LEASE_SECONDS": str(LEASE_SECONDS),
     "HYDRACORE_HEALTH_INTERVAL_SECONDS": "2",
@@ -94,6 +94,25 @@ class Plane:
         self.operators.append(made)
         return made
 
+    @contextlib.asynccontextmanager
+    async def supervised_operator(self) -> AsyncIterator[Service]:
+        """Run one operator as the stack's supervisor does: it starts again whenever it ends."""
+        await end(self.operators)
+        self.operators = []
+        port = ports.choose(1)[0]
+        url = Addresses(self._api_port, port).status_url
+        log = self.layout.logs / "operator-supervised.log"
+        service = Service("operator", self.operator_env(port), log, f"{url}/readyz")
+        service.start()
+        keeper = asyncio.create_task(service.keep_running(lambda _text: None))
+        try:
+            await service.wait_ready()
+            yield service
+        finally:
+            keeper.cancel()
+            await asyncio.gather(keeper, return_exceptions=True)
+            await service.stop()
+
     async def one_operator(self) -> OperatorProcess:
         """Leave exactly one operator, and return it once it leads."""
         living = [operator for operator in self.operators if operator.alive]
@@ -105,6 +124,21 @@ class Plane:
         self.operators = [kept]
         await kept.wait_leading()
         return kept
+
+    def revive(self) -> None:
+        """Start an operator where all have ended, as a supervisor would.
+
+        An operator ends by itself when a busy machine lets it miss its Lease.
+        """
+        if self.operators and not any(operator.alive for operator in self.operators):
+            self.start_operator()
+
+    def describe_operators(self) -> str:
+        """Return which operators run, how the others ended, and what each said last."""
+        return "\n".join(
+            f"{o.name}: {'runs' if o.alive else f'ended with {o.exit_status}'}\n{o.tail()}"
+            for o in self.operators
+        )
 
     # ---- bundles -----------------------------------------------------------------------------
     async def publish_runtime(self, plugins: Sequence[Path] = ()) -> Bundle:

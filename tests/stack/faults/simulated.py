@@ -91,6 +91,18 @@ class Tenant:
             if not on:
                 agent.release()
 
+    def when_accepted(self, count: int, act: Callable[[], None]) -> None:
+        """Call ``act`` while the count-th order is being taken, before its sender is answered."""
+        oracle = self.fleet.oracle
+        begin = oracle.begin
+
+        def noticed(instance_id: str, task_id: str) -> None:
+            begin(instance_id, task_id)
+            if len(oracle.accepted) == count:
+                act()
+
+        oracle.begin = noticed  # type: ignore[method-assign]
+
     # ---- what became of it -------------------------------------------------------------------
     async def rollout(self, name: str = "roll") -> Rollout:
         return await self.plane.admin.get(Rollout, name, self.namespace)
@@ -111,13 +123,33 @@ class Tenant:
         """Wait until the rollout is stored in this state."""
 
         async def look() -> bool:
+            self.plane.revive()
             return (await self.rollout(name)).status.state == state
 
-        await until(look, f"{name} to be {state}", seconds, state=lambda: self.fleet.oracle)
+        await until(look, f"{name} to be {state}", seconds, state=self._describe)
 
     async def until_oracle(self, check: Callable[[], bool], what: str) -> None:
         """Wait until the agents have seen something."""
-        await until(check, what, WAIT_SECONDS, every=0.01, state=lambda: self.fleet.oracle)
+
+        def look() -> bool:
+            self.plane.revive()
+            return check()
+
+        await until(look, what, WAIT_SECONDS, every=0.01, state=self._describe)
+
+    async def until_accepted(self, count: int) -> None:
+        """Wait until the agents have taken so many orders."""
+        await self.until_oracle(lambda: len(self.fleet.oracle.accepted) >= count, f"{count} orders")
+
+    async def until_busy(self, count: int) -> None:
+        """Wait until so many orders are in flight."""
+        oracle = self.fleet.oracle
+        await self.until_oracle(lambda: len(oracle.in_flight) == count, f"{count} in flight")
+
+    async def until_asked(self, times: int) -> None:
+        """Wait until the agents have been asked so many times more."""
+        wanted = self.fleet.oracle.asked + times
+        await self.until_oracle(lambda: self.fleet.oracle.asked >= wanted, "more questions")
 
     async def check_success(self, limit: int) -> None:
         """Assert, from what the agents counted, that the rollout did its work and no more."""
@@ -143,6 +175,13 @@ class Tenant:
         assert {state: n for state, n in found.items() if n} == expected
 
     # ---- inside ------------------------------------------------------------------------------
+    def _describe(self) -> str:
+        oracle = self.fleet.oracle
+        return (
+            f"{len(oracle.accepted)} accepted, {len(oracle.activated)} activated, "
+            f"{len(oracle.in_flight)} in flight\n{self.plane.describe_operators()}"
+        )
+
     async def _instance(self, name: str, agent: SimAgent) -> None:
         # Paused until it has its status, so that no operator sees it half made.
         paused = {PAUSED_ANNOTATION: "true"}

@@ -6,22 +6,43 @@ import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar, overload
 
 import pytest
 
 T = TypeVar("T")
-Look = Callable[[], "T | Awaitable[T]"]
+
+
+@overload
+async def until(
+    look: Callable[[], Awaitable[T | None]],
+    what: str,
+    seconds: float,
+    *,
+    every: float = ...,
+    state: Callable[[], object] = ...,
+) -> T: ...
+
+
+@overload
+async def until(
+    look: Callable[[], T | None],
+    what: str,
+    seconds: float,
+    *,
+    every: float = ...,
+    state: Callable[[], object] = ...,
+) -> T: ...
 
 
 async def until(
-    look: Look[T],
+    look: Callable[[], Any],
     what: str,
     seconds: float,
     *,
     every: float = 0.05,
     state: Callable[[], object] = lambda: "",
-) -> T:
+) -> Any:
     """Return the first answer that is true; fail after ``seconds`` with what was seen last.
 
     Args:
@@ -34,7 +55,7 @@ async def until(
     deadline = time.monotonic() + seconds
     while True:
         answer = look()
-        found: T = await answer if inspect.isawaitable(answer) else answer
+        found = await answer if inspect.isawaitable(answer) else answer
         if found:
             return found
         if time.monotonic() > deadline:
@@ -42,11 +63,11 @@ async def until(
         await asyncio.sleep(every)
 
 
-async def holds(look: Look[bool], what: str, seconds: float, *, every: float = 0.05) -> None:
+async def holds(
+    look: Callable[[], Awaitable[bool]], what: str, seconds: float, *, every: float
+) -> None:
     """Check that something is true all the time for ``seconds``."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        answer = look()
-        found = await answer if inspect.isawaitable(answer) else answer
-        assert found, f"{what} did not hold"
+        assert await look(), f"{what} did not hold"
         await asyncio.sleep(every)
