@@ -16,12 +16,16 @@ check() {
   fi
 }
 
+# Not within a check: the first time it takes minutes and tells how far it is.
+.venv/bin/python -m hydracore_devcluster build packaging-tools || failed+=("packaging tools")
+
 check "lint" .venv/bin/ruff check .
 check "format" .venv/bin/ruff format --check .
 check "types" .venv/bin/mypy
 check "imports" .venv/bin/lint-imports
 check "definitions" .venv/bin/python -m hydracore_crds.generate --check
 check "openapi" .venv/bin/python -m hydracore_api.openapi --check
+check "chart" .hydracore/cache/packaging-tools/helm lint --strict charts/hydracore
 
 if [ ${#failed[@]} -gt 0 ]; then
   printf 'verify: failed: %s\n' "${failed[*]}" >&2

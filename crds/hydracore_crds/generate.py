@@ -1,6 +1,6 @@
 """Generate the CustomResourceDefinition YAML from the models.
 
-``python -m hydracore_crds.generate`` writes ``crds/<plural>.yaml``;
+``python -m hydracore_crds.generate`` writes the files that :mod:`hydracore_crds.outputs` names;
 ``python -m hydracore_crds.generate --check`` exits with 1 where a file differs.
 """
 
@@ -12,12 +12,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from hydracore_crds import KINDS
+from hydracore_crds import KINDS, outputs
 from hydracore_crds.base import GROUP, VERSION, Column, Resource, Rule
 
-HEADER = "# Generated from the models in hydracore_crds by `make generate`. Do not edit.\n"
 _DROPPED = {"title", "discriminator", "$defs", "additionalProperties", "propertyNames"}
 _INT32_MAX = 2**31 - 1
 
@@ -153,26 +150,20 @@ def definition(kind: type[Resource]) -> dict[str, Any]:
     }
 
 
-def render(kind: type[Resource]) -> str:
-    """Return the YAML file of a kind."""
-    return HEADER + yaml.safe_dump(definition(kind), sort_keys=False, width=100)
-
-
 def main(argv: list[str] | None = None) -> int:
     """Write or check the files; return the exit status."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0] if __doc__ else "")
     parser.add_argument("--check", action="store_true", help="only compare")
-    parser.add_argument("--out", type=Path, default=Path("crds"), help="folder of the files")
+    parser.add_argument("--root", type=Path, default=Path(), help="root of the checkout")
     args = parser.parse_args(argv)
     stale = []
-    for kind in KINDS:
-        path = args.out / f"{kind.KIND.plural}.yaml"
-        text = render(kind)
-        if args.check:
-            if not path.exists() or path.read_text() != text:
-                stale.append(path)
-        else:
-            path.write_text(text)
+    for path, text in outputs.files([definition(kind) for kind in KINDS]).items():
+        target = args.root / path
+        if not args.check:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text)
+        elif not target.exists() or target.read_text() != text:
+            stale.append(path)
     if stale:
         names = ", ".join(str(p) for p in stale)
         sys.stderr.write(f"out of date: {names}: run `make generate` and commit the result\n")

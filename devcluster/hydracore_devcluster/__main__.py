@@ -1,4 +1,7 @@
-"""``python -m hydracore_devcluster build``: have the control plane's binaries ready."""
+"""``python -m hydracore_devcluster build [packaging-tools]``: have the programs ready.
+
+Without a name that is the control plane.
+"""
 
 from __future__ import annotations
 
@@ -6,27 +9,39 @@ import argparse
 import os
 import sys
 
-from hydracore_devcluster.build import provide
+from hydracore_devcluster.build import provide, provide_tools
 from hydracore_devcluster.errors import DevClusterError
 from hydracore_devcluster.layout import find_project
 from hydracore_devcluster.progress import Progress
+from hydracore_devcluster.toolset import PACKAGING_TOOLS
+
+_CONTROL_PLANE = "control-plane"
+_PACKAGING_TOOLS = "packaging-tools"
 
 
 def main(argv: list[str] | None = None) -> int:
     """Build what is out of date; return the exit status (1: the reason is on stderr)."""
     parser = argparse.ArgumentParser(prog="hydracore_devcluster", description=__doc__)
     parser.add_argument("command", choices=["build"], help="what to do")
-    parser.parse_args(argv)
+    parser.add_argument(
+        "what", nargs="?", choices=[_CONTROL_PLANE, _PACKAGING_TOOLS], default=_CONTROL_PLANE
+    )
+    args = parser.parse_args(argv)
+    missing = None
     try:
-        found = provide(find_project(), os.environ, Progress(sys.stdout))
+        project, progress = find_project(), Progress(sys.stdout)
+        if args.what == _PACKAGING_TOOLS:
+            provide_tools(PACKAGING_TOOLS, project, os.environ, progress)
+        else:
+            missing = provide(project, os.environ, progress).missing
     except DevClusterError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
     except KeyboardInterrupt:
         sys.stderr.write("interrupted; the next build goes on from here\n")
         return 130
-    if found.missing is not None:
-        sys.stdout.write(f"note: {found.missing}\n")
+    if missing is not None:
+        sys.stdout.write(f"note: {missing}\n")
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Call Go for the module of tools, and turn what it says into progress."""
+"""Call Go for a module of tools, and turn what it says into progress."""
 
 from __future__ import annotations
 
@@ -16,31 +16,28 @@ from hydracore_devcluster.golang import Go
 from hydracore_devcluster.layout import ProjectLayout
 from hydracore_devcluster.process import die_with_parent
 from hydracore_devcluster.progress import Progress, duration
-
-KUBERNETES_VERSION = "v1.37.2"
-"""What the binaries say of themselves; the version of k8s.io/kubernetes in go.mod."""
-
-BUILD_FLAGS = (
-    "-trimpath",
-    "-ldflags",
-    f"-s -w -X k8s.io/component-base/version.gitVersion={KUBERNETES_VERSION}",
-)
+from hydracore_devcluster.toolset import Toolset
 
 _LIMIT_SECONDS = 3 * 3600.0
 _TICK_SECONDS = 0.5
 _KEPT_LINES = 15
-_PROGRAMS = 4
 
 
 class GoTool:
     """Go, in the folder of the module, with the environment that the build needs."""
 
     def __init__(
-        self, go: Go, layout: ProjectLayout, environ: Mapping[str, str], progress: Progress
+        self,
+        go: Go,
+        tools: Toolset,
+        layout: ProjectLayout,
+        environ: Mapping[str, str],
+        progress: Progress,
     ) -> None:
         """Prepare to call it; nothing runs yet."""
         self._go = go
-        self._folder = layout.go_module
+        self._tools = tools
+        self._folder = tools.source(layout)
         self._progress = progress
         self._env = {
             **environ,
@@ -77,7 +74,11 @@ class GoTool:
                 stale += 1
 
         template = "{{if .Stale}}{{.ImportPath}}{{end}}"
-        self._run(["list", *BUILD_FLAGS, "-deps", "-f", template, "tool"], on_line, lambda: None)
+        self._run(
+            ["list", *self._tools.build_flags, "-deps", "-f", template, "tool"],
+            on_line,
+            lambda: None,
+        )
         if modules:
             self._progress.say(f"downloaded {modules} modules in {self._elapsed()}")
         return stale
@@ -97,7 +98,7 @@ class GoTool:
         last = ""
 
         def show() -> None:
-            linking = compiled >= packages - _PROGRAMS
+            linking = compiled >= packages - len(self._tools.programs)
             doing = "linking the programs" if linking else last
             done = f"package {min(compiled, packages)} of {packages}"
             self._progress.step(
@@ -110,7 +111,9 @@ class GoTool:
                 compiled, last = compiled + 1, line
             show()
 
-        self._run(["build", "-v", *BUILD_FLAGS, "-o", str(target), "tool"], on_line, show)
+        self._run(
+            ["build", "-v", *self._tools.build_flags, "-o", str(target), "tool"], on_line, show
+        )
 
     def _elapsed(self) -> str:
         return duration(time.monotonic() - self._began)

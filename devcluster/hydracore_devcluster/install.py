@@ -24,6 +24,10 @@ API_ACCOUNT = "hydracore-api"
 TOKEN_SECONDS = 365 * 24 * 3600
 """How long the tokens of the service accounts hold; every installation makes new ones."""
 
+NOT_INSTALLED = frozenset({"../crds", "workloads"})
+"""Parts of the manifests that are not applied from there: the definitions come from their own
+folder, and the services run as processes of this machine instead of pods."""
+
 _ESTABLISHED_SECONDS = 30.0
 _POLL_SECONDS = 0.05
 _PROBE = "/apis/hydracore.io/v1alpha1/instances?limit=1"
@@ -85,7 +89,7 @@ def _resources(folder: Path) -> list[Path]:
     """Return the files that the folder's kustomization lists, those of subfolders included."""
     listed = yaml.safe_load((folder / "kustomization.yaml").read_text())["resources"]
     files: list[Path] = []
-    for entry in listed:
+    for entry in (e for e in listed if e not in NOT_INSTALLED):
         path = folder / entry
         files += _resources(path) if path.is_dir() else [path]
     return files

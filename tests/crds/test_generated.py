@@ -12,33 +12,35 @@ import yaml
 from hydracore_crds import KINDS
 from hydracore_crds.base import Resource
 from hydracore_crds.generate import definition, main, schema_of
+from hydracore_crds.outputs import CHART
 from hydracore_devcluster.layout import ProjectLayout
 
 JSON = dict[str, Any]
 
 
 def test_the_files_are_in_step_with_the_models(project: ProjectLayout) -> None:
-    assert main(["--check", "--out", str(project.crds)]) == 0
+    assert main(["--check", "--root", str(project.root)]) == 0
 
 
 def test_a_changed_file_and_a_missing_one_are_found(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["--out", str(tmp_path)]) == 0
-    (tmp_path / "bundles.yaml").write_text("edited: by hand\n")
-    (tmp_path / "rollouts.yaml").unlink()
-    assert main(["--check", "--out", str(tmp_path)]) == 1
+    assert main(["--root", str(tmp_path)]) == 0
+    (tmp_path / "crds" / "bundles.yaml").write_text("edited: by hand\n")
+    (tmp_path / CHART / "rollouts.yaml").unlink()
+    assert main(["--check", "--root", str(tmp_path)]) == 1
     said = capsys.readouterr().err
-    assert "bundles.yaml" in said
-    assert "rollouts.yaml" in said
+    assert "out of date: crds/bundles.yaml, " in said
+    assert f"{CHART}/rollouts.yaml: " in said
     assert "instances.yaml" not in said
     assert "make generate" in said
 
 
 def test_there_are_no_files_of_kinds_that_are_gone(project: ProjectLayout) -> None:
-    assert {p.name for p in project.crds.glob("*.yaml")} == {
-        f"{kind.KIND.plural}.yaml" for kind in KINDS
-    }
+    for folder in (project.crds, project.root / CHART):
+        assert {p.name for p in folder.glob("*.yaml")} == {
+            f"{kind.KIND.plural}.yaml" for kind in KINDS
+        }
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)

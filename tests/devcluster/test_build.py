@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import io
+import re
 import threading
 from pathlib import Path
 
 import pytest
 from hydracore_devcluster.assets import Assets
-from hydracore_devcluster.build import provide
+from hydracore_devcluster.build import provide, provide_tools
 from hydracore_devcluster.errors import AssetsIncompleteError, BuildFailedError
-from hydracore_devcluster.layout import ProjectLayout
+from hydracore_devcluster.layout import ProjectLayout, find_project
 from hydracore_devcluster.lock import FileLock
 from hydracore_devcluster.progress import Progress
+from hydracore_devcluster.toolset import (
+    CONTROL_PLANE,
+    HELM_VERSION,
+    KUBECONFORM_VERSION,
+    KUBERNETES_VERSION,
+    PACKAGING_TOOLS,
+    Toolset,
+)
 
 from tests.devcluster.fakes import binaries, fake_go, project
 
@@ -134,3 +143,43 @@ def test_a_second_build_waits_for_the_first(layout: ProjectLayout, go: Path) -> 
     lock.release()
     thread.join(20)
     assert len(builds(go)) == 1
+
+
+def test_the_packaging_tools_are_a_set_of_their_own(layout: ProjectLayout, go: Path) -> None:
+    module = layout.root / PACKAGING_TOOLS.module
+    module.mkdir()
+    (module / "go.mod").write_text("module y\n")
+    (module / "go.sum").write_text("")
+    make = " ".join(f'"$out/{name}"' for name in PACKAGING_TOOLS.programs)
+    last = 'for out; do :; done; while [ "$1" != -o ]; do shift; done; out="$2"'
+    fake_go(go, build=f"{last}; touch {make}; chmod 755 {make}; pwd > {go}.folder; set -- -o $out")
+    environ = {"PATH": f"{go.parent}:/usr/bin:/bin"}
+    out = io.StringIO()
+    for _ in range(2):
+        folder = provide_tools(PACKAGING_TOOLS, layout, environ, Progress(out))
+    assert folder == layout.cache / "packaging-tools"
+    assert out.getvalue().count("building the packaging tools (helm, kubeconform)") == 1
+    assert Path(f"{go}.folder").read_text().strip() == str(module)
+    assert not (layout.cache / "bin").exists()
+    # A changed tool of the one does not build the other again.
+    (module / "go.sum").write_text("// changed\n")
+    run(layout, go)
+    run(layout, go)
+    assert len(builds(go)) == 2
+    provide_tools(PACKAGING_TOOLS, layout, environ, Progress(out))
+    assert len(builds(go)) == 3
+
+
+@pytest.mark.parametrize(
+    ("tools", "module", "version"),
+    [
+        (CONTROL_PLANE, "k8s.io/kubernetes", KUBERNETES_VERSION),
+        (PACKAGING_TOOLS, "helm.sh/helm/v4", HELM_VERSION),
+        (PACKAGING_TOOLS, "github.com/yannh/kubeconform", KUBECONFORM_VERSION),
+        # Other versions would fill the build cache twice.
+        (PACKAGING_TOOLS, "k8s.io/client-go", KUBERNETES_VERSION.replace("v1.", "v0.")),
+    ],
+)
+def test_the_versions_are_those_of_the_module(tools: Toolset, module: str, version: str) -> None:
+    text = (tools.source(find_project()) / "go.mod").read_text()
+    assert re.search(rf"^\t{re.escape(module)} {re.escape(version)}( |$)", text, re.MULTILINE)

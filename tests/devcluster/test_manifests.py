@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from hydracore_crds import KINDS
+from hydracore_devcluster.install import NOT_INSTALLED, _resources
 from hydracore_devcluster.layout import ProjectLayout
 
 
@@ -18,7 +20,7 @@ def documents(project: ProjectLayout) -> list[dict[str, Any]]:
 
 def test_no_role_has_a_wildcard(project: ProjectLayout) -> None:
     roles = [d for d in documents(project) if d["kind"] in {"Role", "ClusterRole"}]
-    assert len(roles) == 3
+    assert len(roles) == 6
     for role in roles:
         for rule in role["rules"]:
             granted = [*rule["apiGroups"], *rule["resources"], *rule["verbs"]]
@@ -37,10 +39,25 @@ def test_no_account_is_bound_to_anothers_role(project: ProjectLayout) -> None:
 def test_kustomize_builds_them(kubectl: Callable[..., Any], project: ProjectLayout) -> None:
     built = kubectl("kustomize", str(project.manifests), check=True).stdout
     kinds = sorted(d["kind"] for d in yaml.safe_load_all(built))
-    assert kinds == sorted(d["kind"] for d in documents(project) if d["kind"] not in SAMPLES)
+    own = [d["kind"] for d in documents(project) if d["kind"] not in SAMPLES]
+    assert kinds == sorted([*own, *("CustomResourceDefinition" for _ in KINDS)])
 
 
 SAMPLES = {kind.KIND.kind for kind in KINDS}
+
+
+def test_the_installer_leaves_the_services_out(project: ProjectLayout) -> None:
+    installed = {d["kind"] for f in _resources(project.manifests) for d in load_all(f)}
+    assert installed == {
+        *("Namespace", "ServiceAccount", "Role", "RoleBinding"),
+        *("ClusterRole", "ClusterRoleBinding"),
+    }
+    listed = yaml.safe_load((project.manifests / "kustomization.yaml").read_text())["resources"]
+    assert set(listed) >= NOT_INSTALLED
+
+
+def load_all(file: Path) -> list[dict[str, Any]]:
+    return list(yaml.safe_load_all(file.read_text()))
 
 
 @pytest.mark.cluster
