@@ -160,6 +160,7 @@ class _Operator:
         loop = asyncio.get_running_loop()
         numbers = (signal.SIGTERM, signal.SIGINT)
         for number in numbers:
+            # Only the main thread may take signals; elsewhere the caller's `stop` ends the run.
             with suppress(NotImplementedError, RuntimeError, ValueError):
                 loop.add_signal_handler(number, self._stop.set)
         try:
