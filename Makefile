@@ -16,7 +16,7 @@ demo: setup ## Run the whole story on a real control plane, with checks; leaves 
 	@.venv/bin/hydracore demo $(ARGS)
 
 test: setup ## Run all tests
-	@.venv/bin/pytest $(ARGS)
+	@.venv/bin/pytest -n 2 --dist loadfile $(ARGS)
 
 up: setup ## Start the stack and print what to try next
 	@.venv/bin/hydracore up $(ARGS)

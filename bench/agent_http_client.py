@@ -28,6 +28,7 @@ import httpx
 import jwt
 import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from hydracore_agentclient import AgentClient, AgentEndpoint, AgentStatus, ControlPlaneKey
 from hydracore_agentclient.exchange import (
     ISSUER,

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+
 from hydracore_crds.names import TENANT_LABEL
 from hydracore_devcluster.assets import Assets
 from hydracore_devcluster.build import provide
@@ -26,7 +27,6 @@ from hydracore_devcluster.cluster import DevCluster
 from hydracore_devcluster.install import Accounts, install
 from hydracore_devcluster.layout import ProjectLayout, find_project
 from hydracore_devcluster.progress import Progress
-
 from tests.support.postgres import binaries
 from tests.support.postgres.server import PostgresServer
 

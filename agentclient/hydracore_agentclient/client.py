@@ -10,7 +10,6 @@ from uuid import uuid4
 
 import aiohttp
 import orjson
-from hydracore_crds.base import Wire
 from pydantic import ValidationError
 
 from hydracore_agentclient.endpoint import AgentEndpoint
@@ -24,6 +23,7 @@ from hydracore_agentclient.exchange import ISSUER, Exchange, Subject, Turns, rea
 from hydracore_agentclient.keys import ControlPlaneKey
 from hydracore_agentclient.models import AgentStatus, DeepHealth, Order, Refusal, TaskReport
 from hydracore_agentclient.proof import PROOF_HEADER, verify_proof
+from hydracore_crds.base import Wire
 
 M = TypeVar("M", bound=Wire)
 

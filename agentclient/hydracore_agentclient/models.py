@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from hydracore_crds.base import Message, Sha256, ShortText, Uuid, Wire
 from pydantic import AwareDatetime, Field, StringConstraints
+
+from hydracore_crds.base import Message, Sha256, ShortText, Uuid, Wire
 
 AgentHealth = Literal["healthy", "degraded", "unhealthy"]
 TaskState = Literal[

@@ -14,6 +14,9 @@ from typing import Any, ClassVar
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
 from hydracore_agentclient import AgentError
 from hydracore_agentclient import Timeout as AgentTimeout
 from hydracore_history import HistoryError
@@ -21,8 +24,6 @@ from hydracore_kube import Conflict as KubeConflict
 from hydracore_kube import Forbidden as KubeForbidden
 from hydracore_kube import Invalid, KubeError
 from hydracore_kube import NotFound as KubeNotFound
-from pydantic import BaseModel, Field
-from starlette.exceptions import HTTPException
 
 log = structlog.get_logger(__name__)
 

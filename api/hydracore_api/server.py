@@ -14,17 +14,17 @@ from pathlib import Path
 import structlog
 import uvicorn
 import uvloop
-from hydracore_agentclient import KeyFileError
-from hydracore_artifacts.errors import ArtifactError
-from hydracore_artifacts.errors import KeyFileError as BundleKeyFileError
-from hydracore_history import HistoryUnavailable, SchemaOutdated
-from hydracore_kube import KubeconfigError
 
+from hydracore_agentclient import KeyFileError
 from hydracore_api.app import create_app
 from hydracore_api.auth.keys import ServerSecretError
 from hydracore_api.protocol import within
 from hydracore_api.services import Services
 from hydracore_api.settings import Settings
+from hydracore_artifacts.errors import ArtifactError
+from hydracore_artifacts.errors import KeyFileError as BundleKeyFileError
+from hydracore_history import HistoryUnavailable, SchemaOutdated
+from hydracore_kube import KubeconfigError
 
 BACKLOG = 2048
 KEEP_ALIVE_SECONDS = 75

@@ -10,17 +10,17 @@ from datetime import UTC, datetime
 from typing import Annotated, Protocol
 
 from fastapi import Depends, Request
-from hydracore_agentclient import AgentClient, ControlPlaneKey
-from hydracore_artifacts.signing import TrustedKeys
-from hydracore_artifacts.store import ArtifactStore
-from hydracore_history import History
-from hydracore_kube import KubeClient
 
+from hydracore_agentclient import AgentClient, ControlPlaneKey
 from hydracore_api.auth.authenticator import KeyAuthenticator
 from hydracore_api.auth.keys import load_server_secret
 from hydracore_api.errors import ServiceUnavailable
 from hydracore_api.settings import Settings
 from hydracore_api.watch import WatchCache
+from hydracore_artifacts.signing import TrustedKeys
+from hydracore_artifacts.store import ArtifactStore
+from hydracore_history import History
+from hydracore_kube import KubeClient
 
 FIELD_MANAGER = "hydracore-api"
 

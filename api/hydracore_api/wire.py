@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-from hydracore_crds.base import format_time
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, model_validator
 from pydantic.json_schema import WithJsonSchema
+
+from hydracore_crds.base import format_time
 
 UtcTime = Annotated[
     datetime,

@@ -14,13 +14,13 @@ from typing import Any, Self
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from hydracore_crds.bundle import Signature
 
 from hydracore_artifacts.errors import (
     KeyFileError,
     SignatureInvalid,
     UntrustedKey,
 )
+from hydracore_crds.bundle import Signature
 
 KEY_ID_LENGTH = 16
 PUBLIC_KEY_BYTES = 32

@@ -10,7 +10,6 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import obstore
-from hydracore_crds.bundle import BundleSpec
 from obstore.exceptions import BaseError, NotFoundError
 from obstore.store import LocalStore, ObjectStore
 
@@ -22,6 +21,7 @@ from hydracore_artifacts.errors import (
     StoreUnavailable,
 )
 from hydracore_artifacts.signing import TrustedKeys
+from hydracore_crds.bundle import BundleSpec
 
 CHUNK = 1024 * 1024
 """Bytes that a stream hands on at a time."""

@@ -7,13 +7,12 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from hydracore_artifacts.store import ArtifactStore
-from hydracore_history import History
-from hydracore_kube.client import KubeClient
-
 from hydracore_cli.bundles.publish import FIELD_MANAGER
 from hydracore_cli.errors import CliError
 from hydracore_cli.lookup import kubeconfig_of, setting
 from hydracore_cli.stack.layout import StackLayout
+from hydracore_history import History
+from hydracore_kube.client import KubeClient
 
 
 @asynccontextmanager

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from hydracore_history import ApiKey
 from rich import box
 from rich.table import Table
 from rich.text import Text
+
+from hydracore_history import ApiKey
 
 
 def keys_table(keys: Sequence[ApiKey]) -> Table:

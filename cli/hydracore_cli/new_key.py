@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from hydracore_api.auth.keys import create_api_key, load_server_secret
-
 from hydracore_cli.connection import open_history
 from hydracore_cli.errors import CliError
 from hydracore_cli.lookup import server_secret_file

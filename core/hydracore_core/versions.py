@@ -10,12 +10,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from semver import Version
+
 from hydracore_crds import Bundle
 from hydracore_crds.base import find
 from hydracore_crds.bundle import Component
 from hydracore_crds.conditions import READY
 from hydracore_crds.update_policy import UpdateMode
-from semver import Version
 
 UpdateReason = Literal["newer_version", "up_to_date", "not_reported", "disabled"]
 

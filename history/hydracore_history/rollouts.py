@@ -8,9 +8,9 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from hydracore_crds.base import parse_time
 from sqlalchemy import and_, select
 
+from hydracore_crds.base import parse_time
 from hydracore_history.database import Database
 from hydracore_history.records import ArchivedRollout, ArchivedTarget
 from hydracore_history.tables import ArchivedRolloutRow, ArchivedTargetRow, ArchiveHead

@@ -7,9 +7,9 @@ from contextlib import aclosing
 from typing import Any, Literal, TypeVar
 
 import structlog
-from hydracore_crds import Resource, Wire
 from pydantic import ValidationError
 
+from hydracore_crds import Resource, Wire
 from hydracore_kube.diff import merge_diff
 from hydracore_kube.errors import Malformed
 from hydracore_kube.paths import Place, Where, api_path, where_of

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from pydantic import Field
+
 from hydracore_crds.base import Kind, Resource, Wire
 from hydracore_crds.names import TENANT_LABEL
-from pydantic import Field
 
 
 class NamespaceStatus(Wire):

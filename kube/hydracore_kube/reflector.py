@@ -10,8 +10,8 @@ from contextlib import aclosing
 from typing import Generic, TypeVar
 
 import structlog
-from hydracore_crds import Resource
 
+from hydracore_crds import Resource
 from hydracore_kube.client import KubeClient
 from hydracore_kube.errors import Gone, KubeError
 from hydracore_kube.store import ObjectStore

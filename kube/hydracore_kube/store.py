@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Generic, TypeVar
 
 import structlog
+
 from hydracore_crds import Resource
 
 R = TypeVar("R", bound=Resource)

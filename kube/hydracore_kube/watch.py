@@ -8,8 +8,8 @@ from typing import Any, Generic, Literal, TypeVar, cast
 
 import aiohttp
 import orjson
-from hydracore_crds import Resource
 
+from hydracore_crds import Resource
 from hydracore_kube.errors import Malformed, error_from_status
 from hydracore_kube.transport import Transport
 

@@ -12,8 +12,8 @@ from contextlib import suppress
 from typing import Any
 
 import structlog
-from hydracore_kube import Forbidden, NotFound, Unavailable
 
+from hydracore_kube import Forbidden, NotFound, Unavailable
 from hydracore_operator.clock import Clock, SystemClock
 from hydracore_operator.logs import configure_logs
 from hydracore_operator.relist import Relister

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import kopf
+
 from hydracore_crds import Resource
 from hydracore_kube import ObjectStore
 from hydracore_kube.client import try_parse

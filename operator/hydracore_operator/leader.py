@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
+
 from hydracore_crds.base import format_time
 from hydracore_kube import AlreadyExists, Conflict, KubeClient, KubeError, NotFound, Where
-
 from hydracore_operator.clock import Clock, SystemClock
 
 LEASE_NAME = "hydracore-operator"

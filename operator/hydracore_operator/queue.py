@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from hydracore_kube import Conflict, KubeError
 
+from hydracore_kube import Conflict, KubeError
 from hydracore_operator.clock import Clock, SystemClock
 from hydracore_operator.context import NotLeader
 from hydracore_operator.reconciler import RetryLater

@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 import structlog
+
 from hydracore_kube import KubeClient, KubeError, ObjectStore
 
 RELIST_SECONDS = 300.0

@@ -14,7 +14,6 @@ from hydracore_artifacts.signing import TrustedKeys
 from hydracore_artifacts.store import ArtifactStore
 from hydracore_history import History, HistoryError
 from hydracore_kube import KubeClient, KubeconfigError
-
 from hydracore_operator.clock import Clock
 from hydracore_operator.context import Context, NotLeader, Stores
 from hydracore_operator.leader import Elector

@@ -15,7 +15,6 @@ from hydracore_crds import (
     UpdatePolicy,
 )
 from hydracore_kube import Namespace
-
 from hydracore_operator.clock import Clock
 from hydracore_operator.context import Stores
 from hydracore_operator.queue import WorkQueue

@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 import aiohttp
 import kopf
 import structlog
+
 from hydracore_crds import Resource
 from hydracore_kube import KubeconfigError, ObjectStore
 from hydracore_kube.connection import auth_headers, load_configuration, open_api_client
 from hydracore_kube.paths import api_path, where_of
-
 from hydracore_operator.clock import Clock, SystemClock
 from hydracore_operator.handlers import NoDiffBase, NoProgress, build_registry
 

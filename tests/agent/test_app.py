@@ -8,9 +8,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
+
 from hydracore_agent import http
 from hydracore_agent.health.result import DEGRADED, UNHEALTHY, CheckResult
-
 from tests.agent.support.keys import INSTANCE
 from tests.agent.support.surface import Bench
 from tests.agent.support.world import NEW, OLD, TASK

@@ -5,10 +5,10 @@ import uuid
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from hydracore_agent.auth import ControlAuth
 from hydracore_agent.tokens import TokenError
 from hydracore_agent.trust import TrustStore, read_bundle_keys, read_control_plane_keys
-
 from tests.agent.support.keys import INSTANCE, kid
 
 

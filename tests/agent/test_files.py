@@ -3,6 +3,7 @@
 import os
 
 import pytest
+
 from hydracore_agent.files import read_json, write_atomic
 
 

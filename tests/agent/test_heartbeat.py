@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import httpx
 import pytest
+
 from hydracore_agent.agentkey import AgentKey
 from hydracore_agent.backoff import Backoff
 from hydracore_agent.bootstrap.stages import STAGES, Stages
 from hydracore_agent.heartbeat import Enrolment, Heartbeat
 from hydracore_agent.identity import Identity
 from hydracore_agent.trust import TrustStore
-
 from tests.agent.support.api import Api
 from tests.agent.support.keys import INSTANCE, Signer, kid
 

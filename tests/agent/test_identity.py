@@ -6,6 +6,7 @@ import hashlib
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
 from hydracore_agent.errors import StateError
 from hydracore_agent.identity import Identity
 

@@ -1,6 +1,7 @@
 """No secrets in logs."""
 
 import pytest
+
 from hydracore_agent.logs import redact
 
 

@@ -1,6 +1,7 @@
 """Loading a release's plugins."""
 
 import pytest
+
 from hydracore_agent.plugins import PluginError, load_plugins
 
 GREET = """

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+
 from hydracore_agent import server as module
 from hydracore_agent.errors import PortTakenError, SettingsError
 from hydracore_agent.listening import bind, check_free
 from hydracore_agent.server import Server
 from hydracore_agent.settings import Listen
-
 from tests.agent.support.box import free_port
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"

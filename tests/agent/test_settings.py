@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from hydracore_agent.errors import SettingsError
 from hydracore_agent.settings import Tuning, load_settings
-
 from tests.agent.support.keys import INSTANCE, Signer
 from tests.agent.support.world import user_data
 

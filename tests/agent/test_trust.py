@@ -4,9 +4,9 @@ import json
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from hydracore_agent.errors import StateError
 from hydracore_agent.trust import TrustStore
-
 from tests.agent.support.keys import Signer, kid, public
 
 

@@ -16,6 +16,7 @@ from uuid import uuid4
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
 from hydracore_agentclient import AgentEndpoint
 
 Talk = Callable[["Request", asyncio.StreamWriter], Awaitable[None]]

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from hydracore_agentclient import AgentClient, ControlPlaneKey
 
 NOW = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -12,6 +12,7 @@ from uuid import uuid4
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
 from hydracore_agentclient import (
     AgentClient,
     ControlPlaneKey,
@@ -20,7 +21,6 @@ from hydracore_agentclient import (
     Timeout,
     UnknownTask,
 )
-
 from tests.agentclient.agents import Identity, Request, serving
 from tests.agentclient.conftest import NOW
 

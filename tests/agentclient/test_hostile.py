@@ -11,6 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+
 from hydracore_agentclient import (
     AgentClient,
     AgentEndpoint,
@@ -20,7 +21,6 @@ from hydracore_agentclient import (
     Unreachable,
     WrongIdentity,
 )
-
 from tests.agentclient.agents import Identity, Request, Talk, http, serving
 
 DEADLINE_SECONDS = 1.0

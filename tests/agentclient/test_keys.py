@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
     NoEncryption,
     PrivateFormat,
 )
+
 from hydracore_agentclient import ControlPlaneKey, KeyFileError, bootstrap_token
 
 

@@ -8,12 +8,12 @@ import uuid
 from typing import Any
 
 import pytest
+
 from hydracore_agentclient import bootstrap_token
 from hydracore_api.auth.agents import hash_token
 from hydracore_crds import Instance
 from hydracore_crds.names import WAKE_ANNOTATION
 from hydracore_kube import Unavailable
-
 from tests.api.support.world import World
 
 PUBLIC_KEY = base64.b64encode(bytes(range(32))).decode()

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
+
 from hydracore_api.app import ROUTERS
 from hydracore_api.auth.dependencies import Requires
 from hydracore_api.auth.keys import (
@@ -24,7 +25,6 @@ from hydracore_api.openapi import document
 from hydracore_crds.names import TENANT_LABEL
 from hydracore_history import HistoryUnavailable
 from hydracore_kube import Namespace
-
 from tests.api.support.files import OPS_TOKEN, SECRET
 from tests.api.support.world import World
 

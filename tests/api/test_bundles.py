@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.requests import Request
+
 from hydracore_api.agent.bundles import serve
 from hydracore_api.agent.ranges import parse_range
 from hydracore_api.errors import RangeNotSatisfiable
-from starlette.requests import Request
-
 from tests.api.support.world import World
 from tests.api.test_agent import armed, enrol
 

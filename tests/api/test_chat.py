@@ -9,10 +9,10 @@ from typing import Any
 
 import httpx
 import pytest
+
 from hydracore_api.auth.principal import Principal
 from hydracore_api.instances import chat as chats
 from hydracore_api.instances.schemas import ChatMessage
-
 from tests.api.support.fake_agent import FakeAgent, running
 from tests.api.support.serving import serving
 from tests.api.support.world import RUNNING, World

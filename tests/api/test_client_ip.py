@@ -5,8 +5,9 @@ from __future__ import annotations
 import ipaddress
 
 import pytest
-from hydracore_api.auth.client_ip import client_ip
 from starlette.requests import Request
+
+from hydracore_api.auth.client_ip import client_ip
 
 PROXIES = (ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("fd00::/8"))
 

@@ -7,9 +7,9 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+
 from hydracore_crds import Instance, UpdatePolicy
 from hydracore_crds.names import WAKE_ANNOTATION
-
 from tests.api.support.live import CLASS, Live, running
 from tests.conftest import Kubectl
 

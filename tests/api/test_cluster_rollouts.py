@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+
 from hydracore_crds import Instance, Rollout, RolloutTarget
 from hydracore_crds.names import PAUSED_BY_ANNOTATION
-
 from tests.api.support.live import FLEET, Live, running, status
 
 pytestmark = pytest.mark.cluster

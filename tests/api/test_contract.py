@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from hydracore_api.openapi import document, main
 
 CONTRACT = Path(__file__).resolve().parents[2] / ".." / "shared" / "spec" / "contract.json"

@@ -6,11 +6,11 @@ import asyncio
 from typing import Any
 
 import pytest
+
 from hydracore_api.instances.create import object_name
 from hydracore_crds import Instance, InstanceClass
 from hydracore_crds.names import MANAGED_BY_LABEL
 from hydracore_kube import Forbidden, Unavailable
-
 from tests.api.support.world import World
 from tests.api.test_instances import tombstone
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from hydracore_history import HistoryUnavailable
 from hydracore_kube import Reflector
-
 from tests.api.support.world import World
 
 

@@ -7,10 +7,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+
 from hydracore_api.instances.lookup import NOT_FOUND
 from hydracore_crds import Instance
 from hydracore_history import HistoryUnavailable
-
 from tests.api.support.fake_agent import FakeAgent, running
 from tests.api.support.world import RUNNING, World
 

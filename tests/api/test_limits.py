@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 import structlog
-from hydracore_api.streams import BoundedStream
 
+from hydracore_api.streams import BoundedStream
 from tests.api.support.serving import serving
 from tests.api.support.world import World, close_world, make_world
 

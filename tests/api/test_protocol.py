@@ -8,8 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hydracore_api.protocol import MAX_HEAD_BYTES
 
+from hydracore_api.protocol import MAX_HEAD_BYTES
 from tests.api.support.serving import serving
 from tests.api.support.world import close_world, make_world
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from hydracore_crds import Rollout, RolloutTarget
 from hydracore_crds.base import format_time
 from hydracore_crds.names import (
@@ -14,7 +15,6 @@ from hydracore_crds.names import (
     RESUMED_AT_ANNOTATION,
 )
 from hydracore_kube import Unavailable
-
 from tests.api.support.world import World
 from tests.api.test_rollouts import FLEET, archive, bury, half_done
 

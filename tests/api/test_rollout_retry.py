@@ -8,9 +8,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+
 from hydracore_crds import Instance, Rollout, RolloutTarget
 from hydracore_crds.base import format_time
-
 from tests.api.support.world import START, World
 from tests.api.test_rollout_control import control
 from tests.api.test_rollouts import FLEET, half_done

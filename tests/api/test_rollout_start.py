@@ -8,7 +8,6 @@ from hydracore_crds import Instance, Rollout, RolloutTarget
 from hydracore_crds.names import (
     MANAGED_BY_LABEL,
 )
-
 from tests.api.support.world import RUNNING, World
 
 START_PATH = "/v1/instances/fleet/runtime/rollout"

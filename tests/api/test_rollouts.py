@@ -9,7 +9,6 @@ from typing import Any
 from hydracore_crds import ObjectMeta, Rollout, RolloutTarget
 from hydracore_crds.base import format_time
 from hydracore_crds.names import CANCEL_ANNOTATION, PAUSED_BY_ANNOTATION
-
 from tests.api.support.world import START, World
 
 FLEET = "/v1/instances/fleet/runtime/rollouts"

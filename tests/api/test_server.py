@@ -14,9 +14,9 @@ from typing import Any
 
 import httpx
 import pytest
+
 from hydracore_api.settings import Settings
 from hydracore_history import History
-
 from tests.api.support.files import OPS_TOKEN, make_settings
 
 

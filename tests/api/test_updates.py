@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from hydracore_crds import Instance, UpdatePolicy
 from hydracore_crds.names import MANAGED_BY_LABEL
-
 from tests.api.support.world import World
 
 FLEET = "/v1/instances/fleet/updates/policy"

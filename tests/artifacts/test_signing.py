@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+
 from hydracore_artifacts.errors import KeyFileError, SignatureInvalid, UntrustedKey
 from hydracore_artifacts.signing import (
     BundleSigner,

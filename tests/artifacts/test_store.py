@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
+
 from hydracore_artifacts.digest import PIECE, digest_file
 from hydracore_artifacts.errors import (
     ArtifactMissing,

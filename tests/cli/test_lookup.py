@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from hydracore_cli.errors import CliError
 from hydracore_cli.lookup import kubeconfig_of, tenant_namespace
 from hydracore_cli.stack.layout import StackLayout, layout_of

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
 from hydracore_artifacts.errors import BuildError, DigestMismatch
 from hydracore_cli.errors import CliError, is_expected
 from hydracore_cli.main import main

@@ -3,8 +3,9 @@
 import io
 
 import pytest
-from hydracore_cli.output import Reporter, describe_seconds
 from rich.console import Console
+
+from hydracore_cli.output import Reporter, describe_seconds
 
 
 class Clock:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from hydracore_core.policies import effective_mode, parallel_limit, tenant_mode
 from hydracore_crds import UpdatePolicy
 from hydracore_crds.instance import InstanceUpdatePolicy

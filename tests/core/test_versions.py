@@ -4,8 +4,8 @@ import random
 from itertools import pairwise
 
 import pytest
-from hydracore_core.versions import available, is_newer, parse, update_for
 
+from hydracore_core.versions import available, is_newer, parse, update_for
 from tests.core.rollouts.builders import SLUG, bundle
 
 

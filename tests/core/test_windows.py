@@ -4,10 +4,11 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hydracore_core.windows import next_opens_at, window_state
-from hydracore_crds.update_policy import MaintenanceWindow
 from hypothesis import given
 from hypothesis import strategies as st
+
+from hydracore_core.windows import next_opens_at, window_state
+from hydracore_crds.update_policy import MaintenanceWindow
 
 DAY = datetime(2026, 3, 2, tzinfo=UTC)
 

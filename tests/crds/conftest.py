@@ -6,8 +6,8 @@ import secrets
 from collections.abc import AsyncIterator, Callable
 
 import pytest_asyncio
-from hydracore_devcluster.client import Api
 
+from hydracore_devcluster.client import Api
 from tests.conftest import tenant
 from tests.crds.support import Door
 

@@ -7,6 +7,7 @@ import secrets
 from typing import Any
 
 import pytest
+
 from hydracore_devcluster.client import Api, ApiError
 
 JSON = dict[str, Any]

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from hydracore_crds.bundle import bundle_name
 
+from hydracore_crds.bundle import bundle_name
 from tests.crds.support import OTHER_SHA, SHA, SIGNATURE, Door, changed, condition, make, unique
 
 pytestmark = pytest.mark.cluster

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from hydracore_crds import KINDS
 from hydracore_crds.base import Resource
 from hydracore_crds.generate import definition, main, schema_of

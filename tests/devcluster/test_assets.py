@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from hydracore_devcluster.assets import assets_folder, from_folder
 from hydracore_devcluster.errors import AssetsIncompleteError
-
 from tests.devcluster.fakes import BINARIES, binaries, project
 
 

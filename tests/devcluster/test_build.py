@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 
 import pytest
+
 from hydracore_devcluster.assets import Assets
 from hydracore_devcluster.build import provide, provide_tools
 from hydracore_devcluster.errors import AssetsIncompleteError, BuildFailedError
@@ -22,7 +23,6 @@ from hydracore_devcluster.toolset import (
     PACKAGING_TOOLS,
     Toolset,
 )
-
 from tests.devcluster.fakes import binaries, fake_go, project
 
 

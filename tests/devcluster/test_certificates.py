@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.x509.oid import ExtensionOID
+
 from hydracore_devcluster import certificates
 
 NOW = datetime(2025, 1, 1, tzinfo=UTC)

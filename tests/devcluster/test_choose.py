@@ -6,13 +6,13 @@ import io
 from pathlib import Path
 
 import pytest
+
 from hydracore_devcluster.choose import choose_cluster
 from hydracore_devcluster.cluster import DevCluster
 from hydracore_devcluster.errors import BrokenKubeconfigError
 from hydracore_devcluster.external import ExternalCluster
 from hydracore_devcluster.interface import Cluster
 from hydracore_devcluster.progress import Progress
-
 from tests.devcluster.fakes import BINARIES, binaries, project
 
 

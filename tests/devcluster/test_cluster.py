@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+
 from hydracore_devcluster import ports
 from hydracore_devcluster.assets import Assets, from_folder
 from hydracore_devcluster.client import Api, ApiError
 from hydracore_devcluster.cluster import DevCluster
 from hydracore_devcluster.errors import PortTakenError, StartFailedError, StateInUseError
-
 from tests.conftest import TestCluster
 from tests.devcluster.fakes import binaries, program
 from tests.devcluster.test_process import gone

@@ -6,12 +6,12 @@ import socket
 from pathlib import Path
 
 import pytest
+
 from hydracore_devcluster.client import Api
 from hydracore_devcluster.errors import BrokenKubeconfigError
 from hydracore_devcluster.external import ExternalCluster
 from hydracore_devcluster.install import install
 from hydracore_devcluster.layout import ProjectLayout
-
 from tests.conftest import TestCluster
 
 pytestmark = pytest.mark.cluster

@@ -6,11 +6,11 @@ import io
 from pathlib import Path
 
 import pytest
+
 from hydracore_devcluster import golang
 from hydracore_devcluster.errors import GoMissingError
 from hydracore_devcluster.layout import ProjectLayout
 from hydracore_devcluster.progress import Progress
-
 from tests.devcluster.fakes import fake_go, program, project
 
 OWN = Path("tools") / "go" / "go" / "bin" / "go"

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 import yaml
+
 from hydracore_crds import KINDS
 from hydracore_devcluster.client import Api, ApiError
 from hydracore_devcluster.errors import InstallFailedError
 from hydracore_devcluster.install import install
 from hydracore_devcluster.layout import ProjectLayout
-
 from tests.conftest import TestCluster
 
 pytestmark = pytest.mark.cluster

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from hydracore_devcluster import kubeconfig
 from hydracore_devcluster.errors import BrokenKubeconfigError
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from hydracore_crds import KINDS
 from hydracore_devcluster.install import NOT_INSTALLED, _resources
 from hydracore_devcluster.layout import ProjectLayout

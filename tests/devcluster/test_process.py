@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 
 from hydracore_devcluster.process import ManagedProcess
-
 from tests.devcluster.fakes import program
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 
 import pytest
+
 from hydracore_devcluster.progress import Progress, duration
 
 

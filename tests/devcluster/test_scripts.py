@@ -7,8 +7,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hydracore_devcluster.layout import ProjectLayout
 
+from hydracore_devcluster.layout import ProjectLayout
 from tests.devcluster.fakes import program
 
 NEEDED = ("bash", "dirname", "cut", "mkdir", "rm", "tail", "cat", "env", "sha256sum", "flock")

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hydracore_history import History
 
+from hydracore_history import History
 from tests.support.postgres.server import PostgresServer
 
 DIALECTS = ("sqlite", "postgres")

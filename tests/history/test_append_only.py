@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 
 import pytest
-from hydracore_history import History
-from hydracore_history.tables import RULE, Base
 from sqlalchemy import delete, select, text, update
 from sqlalchemy.exc import IntegrityError
+
+from hydracore_history import History
+from hydracore_history.tables import RULE, Base
 
 TABLES = Base.metadata.tables
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+
 from hydracore_history import History, HistoryUnavailable, ProvisionLogEntry
 from hydracore_history.database import Database
 from hydracore_history.provision_log import append_line

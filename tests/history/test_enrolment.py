@@ -6,6 +6,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+
 from hydracore_history import History, StageResult
 from hydracore_history.provision_log import MAX_LINES, MAX_MESSAGE
 

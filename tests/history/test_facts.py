@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
+
 from hydracore_crds.base import format_time
 from hydracore_history import ApiKey, History
 from hydracore_history.tables import ArchivedRolloutRow, ArchivedTargetRow, Base
-from sqlalchemy import func, select
-from sqlalchemy.exc import IntegrityError
 
 
 async def test_polls_count_failures_in_a_row(history: History, at: datetime) -> None:

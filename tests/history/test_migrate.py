@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection
+
 from hydracore_history import History, HistoryUnavailable, SchemaOutdated
 from hydracore_history.database import Database
 from hydracore_history.tables import Base
-from sqlalchemy import Connection
 
 
 async def differences(url: str) -> list[Any]:

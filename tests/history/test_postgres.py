@@ -10,12 +10,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from hydracore_cli.main import build_app
-from hydracore_history import History, HistoryUnavailable
-from hydracore_history.database import Database
 from sqlalchemy import text
 from typer.testing import CliRunner
 
+from hydracore_cli.main import build_app
+from hydracore_history import History, HistoryUnavailable
+from hydracore_history.database import Database
 from tests.support.postgres import binaries
 from tests.support.postgres.server import PostgresServer
 

@@ -14,9 +14,10 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 import pytest
-from hydracore_history import History, StageResult
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
+
+from hydracore_history import History, StageResult
 
 Result = TypeVar("Result")
 Step = Callable[[History], Awaitable[Result]]

@@ -11,11 +11,12 @@ import psycopg
 import pytest
 from alembic import command
 from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, inspect
+from sqlalchemy.exc import DBAPIError
+
 from hydracore_history import History, SchemaOutdated
 from hydracore_history.database import Database
 from hydracore_history.migrate import config, head
-from sqlalchemy import Connection, inspect
-from sqlalchemy.exc import DBAPIError
 
 TESTDATA = Path(__file__).parent / "testdata"
 NOON = datetime(2030, 5, 1, 12, tzinfo=UTC)

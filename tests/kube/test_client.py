@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+
 from hydracore_crds import Instance, ObjectMeta
 from hydracore_crds.base import set_condition
 from hydracore_crds.instance import InstanceSpec, InstanceStatus, RuntimeStatus

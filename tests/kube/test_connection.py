@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from hydracore_kube import KubeClient, KubeconfigError
 
 GOOD: dict[str, Any] = {

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from hydracore_kube import merge_diff
 from hypothesis import given
 from hypothesis import strategies as st
+
+from hydracore_kube import merge_diff
 
 
 def test_equal_forms_need_no_patch() -> None:

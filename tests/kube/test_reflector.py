@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any, cast
 
 import pytest
+
 from hydracore_crds import Instance
 from hydracore_kube import (
     Gone,
@@ -17,7 +18,6 @@ from hydracore_kube import (
     Unavailable,
     WatchEvent,
 )
-
 from tests.kube.objects import instance
 
 Step = WatchEvent[Instance] | KubeError

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+
 from hydracore_crds import Instance
 from hydracore_kube import ObjectStore
-
 from tests.kube.objects import instance
 
 Change = tuple[str | None, str | None]

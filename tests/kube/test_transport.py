@@ -8,9 +8,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import web
+from kubernetes.aio.client import ApiClient, Configuration
+
 from hydracore_kube import Malformed, Unavailable
 from hydracore_kube.transport import READ_ATTEMPTS, Transport
-from kubernetes.aio.client import ApiClient, Configuration
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 

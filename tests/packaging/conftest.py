@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 import yaml
+
 from hydracore_devcluster.build import provide_tools
 from hydracore_devcluster.layout import ProjectLayout
 from hydracore_devcluster.progress import Progress
 from hydracore_devcluster.toolset import PACKAGING_TOOLS
-
 from tests.conftest import Kubectl
 from tests.packaging import schemas
 from tests.packaging.support import JSON, VALUES, Tool, load

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 import yaml
+
 from hydracore_crds import KINDS
 from hydracore_devcluster.layout import ProjectLayout
-
 from tests.packaging.support import JSON, SERVICES, only, pod_spec, pods, service_container
 
 ROLES = {"Role": ["operator"], "ClusterRole": ["operator", "api", "viewer", "editor", "admin"]}

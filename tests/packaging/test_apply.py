@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hydracore_devcluster.layout import ProjectLayout
 
+from hydracore_devcluster.layout import ProjectLayout
 from tests.conftest import Kubectl
 from tests.packaging.support import JSON, Tool, dump, load, only, pods, without_definitions
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from hydracore_crds import KINDS
 from hydracore_crds.generate import definition
 from hydracore_crds.outputs import chart_template
 from hydracore_devcluster.layout import ProjectLayout
-
 from tests.packaging.conftest import Render
 from tests.packaging.support import JSON, Tool, load, only, pods
 

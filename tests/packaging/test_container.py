@@ -11,8 +11,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from hydracore_devcluster.layout import ProjectLayout
 
+from hydracore_devcluster.layout import ProjectLayout
 from tests.packaging.support import JSON, pods, service_container
 
 Instruction = tuple[str, str]

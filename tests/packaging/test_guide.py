@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hydracore_devcluster.layout import ProjectLayout
 
+from hydracore_devcluster.layout import ProjectLayout
 from tests.conftest import Kubectl
 from tests.packaging.support import Tool, environment, load, only, pods
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 import yaml
-from hydracore_devcluster.layout import ProjectLayout
 
+from hydracore_devcluster.layout import ProjectLayout
 from tests.packaging.support import JSON, environment, only, pod_spec
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hydracore_devcluster.layout import ProjectLayout
 
+from hydracore_devcluster.layout import ProjectLayout
 from tests.conftest import Kubectl
 from tests.packaging.conftest import Render
 from tests.packaging.support import JSON, dump

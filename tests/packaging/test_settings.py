@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 import yaml
+
 from hydracore_api.settings import Settings
 from hydracore_devcluster.layout import ProjectLayout
 from hydracore_operator.settings import OperatorSettings
-
 from tests.packaging.conftest import Render
 from tests.packaging.support import (
     JSON,

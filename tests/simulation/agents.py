@@ -19,8 +19,8 @@ from uuid import uuid4
 import jwt
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from hydracore_agentclient import AgentEndpoint, ControlPlaneKey
 
+from hydracore_agentclient import AgentEndpoint, ControlPlaneKey
 from tests.simulation.agent import Oracle, RefusedError, SimAgent
 
 FIRST_ADDRESS = 1 << 16

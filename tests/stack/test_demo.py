@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from hydracore_devcluster.assets import Assets
 from hydracore_operator.providers.local.machine import all_pids
 

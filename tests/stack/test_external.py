@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+
 from hydracore_cli.stack.env_file import read_env
 from hydracore_cli.stack.layout import layout_of
 from hydracore_cli.stack.locks import is_held

@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx
 import pytest
+
 from hydracore_cli.stack.env_file import read_env
 from hydracore_cli.stack.layout import StackLayout, layout_of
 from hydracore_cli.stack.locks import is_held

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from fastapi import Request, Response
-from hydracore_artifacts.errors import ArtifactMissing, StoreUnavailable
 
 from hydracore_api.agent.ranges import parse_range
 from hydracore_api.errors import NotFound, ServiceUnavailable
 from hydracore_api.services import Services
 from hydracore_api.streams import BoundedStream
+from hydracore_artifacts.errors import ArtifactMissing, StoreUnavailable
 
 
 async def serve(services: Services, request: Request, sha256: str) -> Response:

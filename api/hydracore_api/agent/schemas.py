@@ -6,10 +6,10 @@ import base64
 import binascii
 from typing import Annotated, Any, Literal
 
-from hydracore_crds.base import Sha256, ShortText, Uuid
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from hydracore_api.wire import Body, View
+from hydracore_crds.base import Sha256, ShortText, Uuid
 
 KEY_BYTES = 32
 BootstrapStage = Literal["booting", "cloud_init", "agent_enrolled", "bundle_installed", "healthy"]

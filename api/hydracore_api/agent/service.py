@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import structlog
-from hydracore_crds import Instance
-from hydracore_crds.names import WAKE_ANNOTATION
-from hydracore_history import Credential
-from hydracore_kube import NotFound as KubeNotFound
 
 from hydracore_api.agent.schemas import (
     BundlePublicKey,
@@ -22,6 +18,10 @@ from hydracore_api.agent.schemas import (
 from hydracore_api.auth.agents import generate_agent_key, hash_token, same_instance
 from hydracore_api.errors import Conflict, NotFound
 from hydracore_api.services import Services
+from hydracore_crds import Instance
+from hydracore_crds.names import WAKE_ANNOTATION
+from hydracore_history import Credential
+from hydracore_kube import NotFound as KubeNotFound
 
 log = structlog.get_logger(__name__)
 

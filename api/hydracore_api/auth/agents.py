@@ -10,10 +10,10 @@ from typing import Annotated
 
 from fastapi import Depends, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from hydracore_history import Credential
 
 from hydracore_api.errors import Forbidden, Unauthenticated
 from hydracore_api.services import AnyServices
+from hydracore_history import Credential
 
 TOKEN_PREFIX = "hcb_"  # noqa: S105  # a prefix, no secret
 KEY_PREFIX = "hca_"

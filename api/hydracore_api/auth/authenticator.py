@@ -8,10 +8,10 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import structlog
-from hydracore_history import ApiKey, HistoryError
-from hydracore_history.keys import Keys
 
 from hydracore_api.auth.keys import hash_key, well_formed
+from hydracore_history import ApiKey, HistoryError
+from hydracore_history.keys import Keys
 
 CACHE_SECONDS = 5.0
 """How long a revoked key may still be taken for good."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from hydracore_kube import Namespace, NotFound
-
 from hydracore_api.auth.principal import Principal
 from hydracore_api.errors import Forbidden
 from hydracore_api.services import Services
+from hydracore_kube import Namespace, NotFound
 
 
 async def check_tenant(services: Services, principal: Principal) -> None:

@@ -6,12 +6,12 @@ import math
 from typing import Literal
 
 from fastapi import APIRouter, Response
-from hydracore_history import HistoryError
 from pydantic import Field
 
 from hydracore_api.services import AnyServices
 from hydracore_api.watch import STALE_SECONDS
 from hydracore_api.wire import View
+from hydracore_history import HistoryError
 
 router = APIRouter(tags=["Health"])
 

@@ -9,8 +9,8 @@ from contextlib import AsyncExitStack
 
 import structlog
 from fastapi import Response
-from hydracore_agentclient import AgentEndpoint, AgentError, Refused
 
+from hydracore_agentclient import AgentEndpoint, AgentError, Refused
 from hydracore_api.auth.principal import Principal
 from hydracore_api.errors import Conflict, from_agent
 from hydracore_api.instances.lookup import find, running_endpoint

@@ -12,18 +12,18 @@ import json
 import uuid
 
 import structlog
-from hydracore_crds import Instance, ObjectMeta
-from hydracore_crds.instance import InstanceSpec
-from hydracore_crds.names import MANAGED_BY_LABEL
-from hydracore_history import IdempotencyRecord
-from hydracore_kube import AlreadyExists
-from hydracore_kube import NotFound as KubeNotFound
 from pydantic import ValidationError
 
 from hydracore_api.auth.principal import Principal
 from hydracore_api.errors import Conflict, ServiceUnavailable, Unprocessable
 from hydracore_api.instances.schemas import CreateInstance, InstanceCreated
 from hydracore_api.services import Services
+from hydracore_crds import Instance, ObjectMeta
+from hydracore_crds.instance import InstanceSpec
+from hydracore_crds.names import MANAGED_BY_LABEL
+from hydracore_history import IdempotencyRecord
+from hydracore_kube import AlreadyExists
+from hydracore_kube import NotFound as KubeNotFound
 
 MESSAGE = "The instance is being provisioned: follow it by its id or by the idempotency key"
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from hydracore_agentclient import AgentEndpoint
-from hydracore_crds import Instance
-from hydracore_kube import NotFound as KubeNotFound
-
 from hydracore_api.auth.principal import Principal
 from hydracore_api.errors import Conflict, NotFound
 from hydracore_api.services import Services
 from hydracore_api.watch import instance_id
+from hydracore_crds import Instance
+from hydracore_kube import NotFound as KubeNotFound
 
 NOT_FOUND = "Instance not found"
 

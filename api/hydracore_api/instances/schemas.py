@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from hydracore_crds.instance import WorkflowSlug
 from pydantic import Field, StringConstraints
 
 from hydracore_api.wire import Body, UtcTime, View
+from hydracore_crds.instance import WorkflowSlug
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=253)]
 CONVERSATION_ID = r"^[A-Za-z0-9:_-]{1,128}$"

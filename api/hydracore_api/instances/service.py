@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 from hydracore_agentclient import AgentError, AgentStatus
-from hydracore_crds import Instance, InstanceClass
-from hydracore_history import HealthRow, HistoryUnavailable, IdempotencyRecord
-from hydracore_kube import Conflict as KubeConflict
-from hydracore_kube import NotFound as KubeNotFound
-
 from hydracore_api.auth.principal import Principal
 from hydracore_api.errors import NotFound
 from hydracore_api.instances import views
@@ -23,6 +18,10 @@ from hydracore_api.instances.schemas import (
 from hydracore_api.services import Services
 from hydracore_api.watch import instance_id
 from hydracore_api.wire import storable
+from hydracore_crds import Instance, InstanceClass
+from hydracore_history import HealthRow, HistoryUnavailable, IdempotencyRecord
+from hydracore_kube import Conflict as KubeConflict
+from hydracore_kube import NotFound as KubeNotFound
 
 MAX_KEY = 255
 

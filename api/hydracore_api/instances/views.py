@@ -7,10 +7,6 @@ from datetime import datetime
 from typing import Any
 
 from hydracore_agentclient import AgentStatus
-from hydracore_crds import Instance, InstanceClass
-from hydracore_crds.base import parse_time
-from hydracore_history import HealthRow, ProvisionLogEntry
-
 from hydracore_api.instances.schemas import (
     InstanceByKey,
     InstanceDetail,
@@ -20,6 +16,9 @@ from hydracore_api.instances.schemas import (
     LogLine,
 )
 from hydracore_api.watch import instance_id
+from hydracore_crds import Instance, InstanceClass
+from hydracore_crds.base import parse_time
+from hydracore_history import HealthRow, ProvisionLogEntry
 
 
 def state(instance: Instance) -> str:

@@ -7,6 +7,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
+
+from hydracore_api.auth.principal import Principal
+from hydracore_api.errors import Conflict
+from hydracore_api.rollouts import views
+from hydracore_api.rollouts.lookup import find_live
+from hydracore_api.rollouts.schemas import RolloutSummary
+from hydracore_api.services import Services
 from hydracore_core.rollouts.wishes import cancel_mode, resumed_at
 from hydracore_crds import Rollout
 from hydracore_crds.base import format_time
@@ -18,13 +25,6 @@ from hydracore_crds.names import (
 )
 from hydracore_kube import Conflict as KubeConflict
 from hydracore_kube import NotFound as KubeNotFound
-
-from hydracore_api.auth.principal import Principal
-from hydracore_api.errors import Conflict
-from hydracore_api.rollouts import views
-from hydracore_api.rollouts.lookup import find_live
-from hydracore_api.rollouts.schemas import RolloutSummary
-from hydracore_api.services import Services
 
 TRIES = 10
 """How often a write is tried while the operator writes the same object."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hydracore_crds import Rollout, RolloutTarget
-
 from hydracore_api.auth.principal import Principal
 from hydracore_api.errors import Conflict, NotFound
 from hydracore_api.services import Services
+from hydracore_crds import Rollout, RolloutTarget
 
 NOT_FOUND = "Rollout not found"
 

@@ -3,14 +3,6 @@
 from __future__ import annotations
 
 import structlog
-from hydracore_core.rollouts.model import RefuseRetry, TenantView
-from hydracore_core.rollouts.plan import plan
-from hydracore_crds import Rollout, RolloutTarget
-from hydracore_crds.base import find as find_condition
-from hydracore_crds.conditions import RETRY_REFUSED, SUCCEEDED
-from hydracore_crds.update_policy import DEFAULT_NAME
-from hydracore_kube import Conflict as KubeConflict
-from hydracore_kube import NotFound as KubeNotFound
 
 from hydracore_api.auth.principal import Principal
 from hydracore_api.errors import Conflict, NotFound
@@ -19,6 +11,14 @@ from hydracore_api.rollouts.control import TRIES
 from hydracore_api.rollouts.lookup import find_live, targets_of
 from hydracore_api.rollouts.schemas import RolloutSummary
 from hydracore_api.services import Services
+from hydracore_core.rollouts.model import RefuseRetry, TenantView
+from hydracore_core.rollouts.plan import plan
+from hydracore_crds import Rollout, RolloutTarget
+from hydracore_crds.base import find as find_condition
+from hydracore_crds.conditions import RETRY_REFUSED, SUCCEEDED
+from hydracore_crds.update_policy import DEFAULT_NAME
+from hydracore_kube import Conflict as KubeConflict
+from hydracore_kube import NotFound as KubeNotFound
 
 TARGET_NOT_FOUND = "Rollout target not found"
 MAX_ATTEMPTS = 1000

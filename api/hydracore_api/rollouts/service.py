@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from hydracore_crds import Resource, Rollout, RolloutTarget
-
 from hydracore_api.auth.principal import Principal
 from hydracore_api.instances.lookup import find as find_instance
 from hydracore_api.rollouts import views
@@ -17,6 +15,7 @@ from hydracore_api.rollouts.schemas import (
     RolloutTimeline,
 )
 from hydracore_api.services import Services
+from hydracore_crds import Resource, Rollout, RolloutTarget
 
 MAX_DEPTH = 100_000
 """How far a list can be paged; nothing lies beyond."""

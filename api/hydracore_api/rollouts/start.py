@@ -7,12 +7,6 @@ import secrets
 from collections import Counter
 
 import structlog
-from hydracore_core.rollouts.selection import preview
-from hydracore_core.versions import available
-from hydracore_crds import Bundle, ObjectMeta, Rollout, UpdatePolicy
-from hydracore_crds.names import MANAGED_BY_LABEL
-from hydracore_crds.rollout import RolloutSpec, Selector
-from hydracore_crds.update_policy import DEFAULT_NAME
 
 from hydracore_api.auth.principal import Principal
 from hydracore_api.errors import Conflict, Forbidden
@@ -22,6 +16,12 @@ from hydracore_api.rollouts.lookup import targets_of
 from hydracore_api.rollouts.schemas import FleetRolloutStarted, Redeployed, RolloutTask
 from hydracore_api.rollouts.views import final, in_order
 from hydracore_api.services import Services
+from hydracore_core.rollouts.selection import preview
+from hydracore_core.versions import available
+from hydracore_crds import Bundle, ObjectMeta, Rollout, UpdatePolicy
+from hydracore_crds.names import MANAGED_BY_LABEL
+from hydracore_crds.rollout import RolloutSpec, Selector
+from hydracore_crds.update_policy import DEFAULT_NAME
 
 MAX_NAME = 57
 """Target names add six characters to their rollout's."""

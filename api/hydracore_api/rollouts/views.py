@@ -10,16 +10,15 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from hydracore_core.rollouts.wishes import cancel_mode, paused_by, resumed_at
-from hydracore_crds import Rollout, RolloutTarget
-from hydracore_crds.rollout import FINAL_STATES, Counts
-
 from hydracore_api.rollouts.schemas import (
     RolloutSummary,
     RolloutTargetView,
     RolloutTimeline,
     TimelineEntry,
 )
+from hydracore_core.rollouts.wishes import cancel_mode, paused_by, resumed_at
+from hydracore_crds import Rollout, RolloutTarget
+from hydracore_crds.rollout import FINAL_STATES, Counts
 
 _EVER = datetime.max.replace(tzinfo=UTC)
 _NEVER = datetime.min.replace(tzinfo=UTC)

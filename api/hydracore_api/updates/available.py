@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hydracore_core.policies import effective_mode
-from hydracore_core.versions import available, update_for
-from hydracore_crds import Instance
-from hydracore_crds.bundle import Component
-from hydracore_crds.update_policy import UpdateMode
-
 from hydracore_api.auth.principal import Principal
 from hydracore_api.instances.lookup import find
 from hydracore_api.services import Services
 from hydracore_api.updates.policies import instance_view, tenant_policy
 from hydracore_api.updates.schemas import ComponentUpdate, UpdatesAvailable
+from hydracore_core.policies import effective_mode
+from hydracore_core.versions import available, update_for
+from hydracore_crds import Instance
+from hydracore_crds.bundle import Component
+from hydracore_crds.update_policy import UpdateMode
 
 MAX_COMPONENTS = 500
 

@@ -4,14 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from hydracore_core.policies import effective_mode, parallel_limit, tenant_mode
-from hydracore_crds import Instance, ObjectMeta, UpdatePolicy
-from hydracore_crds.names import MANAGED_BY_LABEL
-from hydracore_crds.update_policy import DEFAULT_NAME, MaintenanceWindow
-from hydracore_kube import AlreadyExists
-from hydracore_kube import Conflict as KubeConflict
-from hydracore_kube import NotFound as KubeNotFound
-
 from hydracore_api.auth.principal import Principal
 from hydracore_api.errors import Conflict, NotFound, Unprocessable
 from hydracore_api.instances.lookup import NOT_FOUND, find
@@ -23,6 +15,13 @@ from hydracore_api.updates.schemas import (
     InstancePolicyChange,
 )
 from hydracore_api.wire import Body
+from hydracore_core.policies import effective_mode, parallel_limit, tenant_mode
+from hydracore_crds import Instance, ObjectMeta, UpdatePolicy
+from hydracore_crds.names import MANAGED_BY_LABEL
+from hydracore_crds.update_policy import DEFAULT_NAME, MaintenanceWindow
+from hydracore_kube import AlreadyExists
+from hydracore_kube import Conflict as KubeConflict
+from hydracore_kube import NotFound as KubeNotFound
 
 TRIES = 10
 START = "maintenance_window_start_hour_utc"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from hydracore_crds.update_policy import UpdateMode
 from pydantic import Field
 
 from hydracore_api.wire import Body, TimeText, View
+from hydracore_crds.update_policy import UpdateMode
 
 Source = Literal["instance_override", "tenant_default", "platform_default"]
 Hour = Annotated[int, Field(ge=0, le=23, strict=True)]

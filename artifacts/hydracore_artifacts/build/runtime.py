@@ -13,13 +13,13 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import semver
-from hydracore_crds.base import Slug
 from pydantic import TypeAdapter, ValidationError
 
 from hydracore_artifacts.build.archive import write_archive
 from hydracore_artifacts.build.closure import distribution_files, find_closure
 from hydracore_artifacts.digest import Digest, digest_file
 from hydracore_artifacts.errors import BuildError
+from hydracore_crds.base import Slug
 
 COMPONENT = "runtime"
 PROJECT = "hydracore"

@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from hydracore_artifacts.store import ArtifactStore
+from hydracore_cli.bundles.sidecar import SignedBundle, check_digest
+from hydracore_cli.errors import CliError
 from hydracore_crds.base import ObjectMeta
 from hydracore_crds.bundle import Artifact, Bundle, BundleSpec, bundle_name
 from hydracore_kube.client import KubeClient
 from hydracore_kube.errors import AlreadyExists
-
-from hydracore_cli.bundles.sidecar import SignedBundle, check_digest
-from hydracore_cli.errors import CliError
 
 FIELD_MANAGER = "hydracore-cli"
 

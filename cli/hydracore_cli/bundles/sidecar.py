@@ -7,15 +7,15 @@ import tarfile
 from pathlib import Path
 from typing import Any, Self
 
+from pydantic import ValidationError
+
 from hydracore_artifacts.build.runtime import MANIFEST
 from hydracore_artifacts.digest import digest_file
 from hydracore_artifacts.errors import DigestMismatch
 from hydracore_artifacts.signing import BundleSigner, TrustedKeys
+from hydracore_cli.errors import CliError
 from hydracore_crds.base import Wire
 from hydracore_crds.bundle import Component, Signature
-from pydantic import ValidationError
-
-from hydracore_cli.errors import CliError
 
 SUFFIX = ".sig"
 MAX_MANIFEST_BYTES = 64 * 1024

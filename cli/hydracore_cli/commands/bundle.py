@@ -60,7 +60,6 @@ def build(
 ) -> None:
     """Build a runtime bundle from the agent's source and its dependencies, reproducibly."""
     from hydracore_artifacts.build.runtime import RuntimeRequest, build_runtime  # noqa: PLC0415
-
     from hydracore_cli.errors import CliError  # noqa: PLC0415
 
     try:
@@ -78,7 +77,6 @@ def build(
 def sign(bundle: BundleFile, key: KeyFile = None, state_dir: StateDir = DEFAULT_STATE_DIR) -> None:
     """Sign a bundle; the signature goes into a file beside it (.sig)."""
     from hydracore_artifacts.signing import BundleSigner  # noqa: PLC0415
-
     from hydracore_cli.bundles.sidecar import sidecar_of, sign_bundle  # noqa: PLC0415
     from hydracore_cli.lookup import signing_key_file  # noqa: PLC0415
 
@@ -93,7 +91,6 @@ def verify(
 ) -> None:
     """Check a bundle's digest and signature against the trusted keys."""
     from hydracore_artifacts.signing import TrustedKeys  # noqa: PLC0415
-
     from hydracore_cli.bundles.sidecar import SignedBundle  # noqa: PLC0415
     from hydracore_cli.lookup import trusted_keys_file  # noqa: PLC0415
 

@@ -55,11 +55,10 @@ def list_keys(tenant: Tenant, state_dir: StateDir = DEFAULT_STATE_DIR) -> None:
     """List a tenant's keys, revoked ones too, newest first."""
     import asyncio  # noqa: PLC0415 - commands load what they need when they run
 
-    from hydracore_history import ApiKey  # noqa: PLC0415
-
     from hydracore_cli.connection import open_history  # noqa: PLC0415
     from hydracore_cli.keys_table import keys_table  # noqa: PLC0415
     from hydracore_cli.output import make_console  # noqa: PLC0415
+    from hydracore_history import ApiKey  # noqa: PLC0415
 
     async def run() -> list[ApiKey]:
         async with open_history(layout_of(state_dir)) as history:

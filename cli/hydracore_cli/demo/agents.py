@@ -13,14 +13,13 @@ from hydracore_agentclient import (
     AgentStatus,
     ControlPlaneKey,
 )
-from hydracore_crds import Instance
-from hydracore_crds.names import INSTANCE_ID_LABEL
-from hydracore_operator.providers.local.record import ServerRecord, records
-
 from hydracore_cli.demo.labels import label_of
 from hydracore_cli.demo.ledger import Flight, flights_of, parse_ledger
 from hydracore_cli.errors import CliError
 from hydracore_cli.stack.layout import StackLayout
+from hydracore_crds import Instance
+from hydracore_crds.names import INSTANCE_ID_LABEL
+from hydracore_operator.providers.local.record import ServerRecord, records
 
 
 class Agents:

@@ -7,13 +7,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from hydracore_artifacts.build.runtime import RuntimeRequest
-from hydracore_crds.bundle import Bundle
-from hydracore_crds.rollout import Rollout
 from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from hydracore_artifacts.build.runtime import RuntimeRequest
 from hydracore_cli.demo.labels import label_of
 from hydracore_cli.demo.scene import TENANT, Scene
 from hydracore_cli.demo.waiting import until
@@ -22,6 +20,8 @@ from hydracore_cli.output import describe_seconds
 from hydracore_cli.stack.content import build_and_publish, wait_verified
 from hydracore_cli.watch.view import RolloutView
 from hydracore_cli.watch.watching import Until, watch_rollout
+from hydracore_crds.bundle import Bundle
+from hydracore_crds.rollout import Rollout
 
 WATCH_SECONDS = 300.0
 SEEN_SECONDS = 30.0

@@ -11,14 +11,11 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from rich.markup import escape
+
 from hydracore_api.auth.keys import load_server_secret
 from hydracore_artifacts.build.runtime import DEFAULT_SLUG
 from hydracore_artifacts.store import ArtifactStore
-from hydracore_crds.bundle import Bundle, bundle_name
-from hydracore_history import History
-from hydracore_kube import KubeClient
-from rich.markup import escape
-
 from hydracore_cli.bundles.publish import FIELD_MANAGER
 from hydracore_cli.demo.acts import chat, crash, farewell, fleet, upgrade
 from hydracore_cli.demo.agents import Agents
@@ -35,6 +32,9 @@ from hydracore_cli.stack.layout import StackLayout, layout_of
 from hydracore_cli.stack.options import StackOptions
 from hydracore_cli.stack.record import StackRecord
 from hydracore_cli.stack.up import start_stack
+from hydracore_crds.bundle import Bundle, bundle_name
+from hydracore_history import History
+from hydracore_kube import KubeClient
 
 INTERRUPTED = 130
 

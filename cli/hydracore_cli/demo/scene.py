@@ -6,12 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hydracore_artifacts.store import ArtifactStore
-from hydracore_crds import Instance
-from hydracore_crds.bundle import Bundle
-from hydracore_kube import KubeClient
 from rich.markup import escape
 
+from hydracore_artifacts.store import ArtifactStore
 from hydracore_cli.demo.agents import Agents
 from hydracore_cli.demo.checks import Checks
 from hydracore_cli.demo.labels import label_of
@@ -19,6 +16,9 @@ from hydracore_cli.demo.rest import Rest
 from hydracore_cli.output import Reporter
 from hydracore_cli.stack.layout import StackLayout
 from hydracore_cli.stack.record import StackRecord
+from hydracore_crds import Instance
+from hydracore_crds.bundle import Bundle
+from hydracore_kube import KubeClient
 
 TENANT = "globex"
 PLUGINS = Path(__file__).parent / "plugins"

@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from hydracore_api.auth.keys import create_api_key, hash_key, load_server_secret
-from hydracore_history import History
-
 from hydracore_cli.stack.env_file import read_env
 from hydracore_cli.stack.layout import StackLayout
+from hydracore_history import History
 
 KEY_NAME = "hydracore up"
 SCOPES = ("instances:*",)

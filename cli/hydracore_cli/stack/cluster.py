@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
+
+from hydracore_cli.stack.layout import StackLayout
 from hydracore_devcluster import choose
 from hydracore_devcluster.interface import Cluster
 from hydracore_devcluster.layout import find_project
 from hydracore_devcluster.progress import Progress
-
-from hydracore_cli.stack.layout import StackLayout
 
 OWN_USER = "hydracore-admin"
 """The user in kubeconfigs that development clusters write."""

@@ -9,6 +9,10 @@ from hydracore_artifacts.build.runtime import DEFAULT_SLUG, RuntimeRequest, buil
 from hydracore_artifacts.errors import ArtifactMissing
 from hydracore_artifacts.signing import BundleSigner
 from hydracore_artifacts.store import ArtifactStore
+from hydracore_cli.bundles.publish import publish_bundle
+from hydracore_cli.bundles.sidecar import sign_bundle
+from hydracore_cli.errors import CliError
+from hydracore_cli.stack.layout import StackLayout
 from hydracore_crds import conditions
 from hydracore_crds.base import ObjectMeta, find
 from hydracore_crds.bundle import Bundle, bundle_name
@@ -17,11 +21,6 @@ from hydracore_crds.names import TENANT_LABEL
 from hydracore_kube.client import KubeClient
 from hydracore_kube.errors import AlreadyExists, NotFound
 from hydracore_kube.paths import Where
-
-from hydracore_cli.bundles.publish import publish_bundle
-from hydracore_cli.bundles.sidecar import sign_bundle
-from hydracore_cli.errors import CliError
-from hydracore_cli.stack.layout import StackLayout
 
 FIRST_TENANT = "acme"
 FIRST_VERSION = "1.0.0"

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from hydracore_devcluster.layout import write_private
-
 from hydracore_cli.errors import CliError
+from hydracore_devcluster.layout import write_private
 
 _LINE = re.compile(r"([A-Z][A-Z0-9_]*)=(.*)")
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@%+,=-]*")

@@ -6,9 +6,8 @@ import secrets
 from pathlib import Path
 
 from hydracore_artifacts.signing import BundleSigner, TrustedKeys, create_key_file, load_key_file
-from hydracore_devcluster.layout import write_private
-
 from hydracore_cli.stack.layout import StackLayout
+from hydracore_devcluster.layout import write_private
 
 SECRET_BYTES = 32
 

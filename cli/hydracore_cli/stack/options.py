@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from hydracore_devcluster import ports
 from pydantic import BaseModel
 
 from hydracore_cli.errors import CliError
+from hydracore_devcluster import ports
 
 
 class StackOptions(BaseModel):

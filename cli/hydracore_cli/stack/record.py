@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from hydracore_devcluster.layout import write_private
 from pydantic import BaseModel, ValidationError
+
+from hydracore_devcluster.layout import write_private
 
 Phase = Literal["starting", "ready", "stopping"]
 

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import httpx
-from hydracore_devcluster.process import ManagedProcess
 
 from hydracore_cli.errors import CliError
+from hydracore_devcluster.process import ManagedProcess
 
 FIRST_DELAY = 1.0
 LONGEST_DELAY = 30.0

@@ -8,13 +8,6 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from hydracore_artifacts.store import ArtifactStore
-from hydracore_devcluster import ports
-from hydracore_devcluster.install import Accounts, install
-from hydracore_devcluster.interface import Cluster
-from hydracore_devcluster.layout import find_project
-from hydracore_history import History
-from hydracore_kube.client import KubeClient
-
 from hydracore_cli.bundles.publish import FIELD_MANAGER
 from hydracore_cli.stack import content
 from hydracore_cli.stack.access import ensure_api_key
@@ -27,6 +20,12 @@ from hydracore_cli.stack.progress import ProgressEvent, ProgressWriter
 from hydracore_cli.stack.record import Phase, StackRecord, load_record
 from hydracore_cli.stack.service import Service
 from hydracore_cli.stack.service_env import Addresses, api_env, operator_env
+from hydracore_devcluster import ports
+from hydracore_devcluster.install import Accounts, install
+from hydracore_devcluster.interface import Cluster
+from hydracore_devcluster.layout import find_project
+from hydracore_history import History
+from hydracore_kube.client import KubeClient
 
 
 class Run:

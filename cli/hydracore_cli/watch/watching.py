@@ -7,15 +7,15 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
-from hydracore_crds.rollout import Rollout
-from hydracore_crds.rollout_target import RolloutTarget
-from hydracore_kube import KubeClient, NotFound, Unavailable
 from rich.console import Console
 from rich.live import Live
 
 from hydracore_cli.errors import CliError
 from hydracore_cli.watch.render import changes, summary, table
 from hydracore_cli.watch.view import RolloutView, make_view
+from hydracore_crds.rollout import Rollout
+from hydracore_crds.rollout_target import RolloutTarget
+from hydracore_kube import KubeClient, NotFound, Unavailable
 
 POLL_SECONDS = 0.5
 AWAY_SECONDS = 60.0

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from hydracore_crds.conditions import QUEUED
-
 from hydracore_core.rollouts.artifacts import bundle_gate, pin
 from hydracore_core.rollouts.finalizers import held
 from hydracore_core.rollouts.model import Admit
 from hydracore_core.rollouts.scope import Gate, RolloutScope, TenantScope
 from hydracore_core.rollouts.selection import select
+from hydracore_crds.conditions import QUEUED
 
 
 def admit(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from hydracore_core.rollouts.scope import Gate
+from hydracore_core.versions import is_ready
 from hydracore_crds import Bundle
 from hydracore_crds.base import find
 from hydracore_crds.conditions import (
@@ -16,9 +18,6 @@ from hydracore_crds.conditions import (
     UNTRUSTED_KEY,
 )
 from hydracore_crds.rollout import PinnedArtifact
-
-from hydracore_core.rollouts.scope import Gate
-from hydracore_core.versions import is_ready
 
 _REMEDY = {
     ARTIFACT_MISSING: "upload the artifact again",

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from hydracore_crds.conditions import QUEUED
-from hydracore_crds.names import FINALIZER
-
 from hydracore_core.rollouts.model import Hold, LetGo
 from hydracore_core.rollouts.scope import Gate, RolloutScope, TenantScope
+from hydracore_crds.conditions import QUEUED
+from hydracore_crds.names import FINALIZER
 
 
 def held(rollout: RolloutScope) -> bool:

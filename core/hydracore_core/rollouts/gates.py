@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from hydracore_core.rollouts.artifacts import bundle_gate
+from hydracore_core.rollouts.scope import Gate, RolloutScope, TenantScope
+from hydracore_core.rollouts.texts import at
+from hydracore_core.rollouts.wishes import cancelled_by, paused_by
 from hydracore_crds.conditions import (
     CANCELLING,
     DELETING,
@@ -10,11 +14,6 @@ from hydracore_crds.conditions import (
     QUEUED,
     WAITING_FOR_WINDOW,
 )
-
-from hydracore_core.rollouts.artifacts import bundle_gate
-from hydracore_core.rollouts.scope import Gate, RolloutScope, TenantScope
-from hydracore_core.rollouts.texts import at
-from hydracore_core.rollouts.wishes import cancelled_by, paused_by
 
 
 def close_gates(scope: TenantScope) -> None:

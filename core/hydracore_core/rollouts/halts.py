@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from hydracore_crds import Instance, RolloutTarget
-
 from hydracore_core.rollouts.scope import RolloutScope
 from hydracore_core.rollouts.texts import at, count, listed
 from hydracore_core.rollouts.wishes import cancelled_by
+from hydracore_crds import Instance, RolloutTarget
 
 _SHOWN = 3
 _ERROR_LENGTH = 200

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from hydracore_core.rollouts.instances import gone
+from hydracore_core.rollouts.model import UNCERTAIN_TRACKED_FOR, Abort, Settle, Track
+from hydracore_core.rollouts.scope import RolloutScope, TenantScope, queue_key
+from hydracore_core.rollouts.texts import at
 from hydracore_crds import RolloutTarget
 from hydracore_crds.base import find
 from hydracore_crds.conditions import (
@@ -17,11 +21,6 @@ from hydracore_crds.conditions import (
 )
 from hydracore_crds.rollout import DEFAULT_TARGET_TIMEOUT
 from hydracore_crds.rollout_target import ResultStatus, TargetState
-
-from hydracore_core.rollouts.instances import gone
-from hydracore_core.rollouts.model import UNCERTAIN_TRACKED_FOR, Abort, Settle, Track
-from hydracore_core.rollouts.scope import RolloutScope, TenantScope, queue_key
-from hydracore_core.rollouts.texts import at
 
 _LATE: dict[str, tuple[str, ResultStatus, str]] = {
     "": (TIMEOUT, "timeout", "the agent had not finished"),

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
+from hydracore_core.policies import effective_mode
+from hydracore_core.rollouts.scope import TenantScope
 from hydracore_crds import Instance, Rollout, RolloutTarget, UpdatePolicy
 from hydracore_crds.conditions import SKIP_NOT_RUNNING, SKIP_POLICY_DISABLED
 from hydracore_crds.names import PAUSED_ANNOTATION
-
-from hydracore_core.policies import effective_mode
-from hydracore_core.rollouts.scope import TenantScope
 
 Verdict = tuple[Literal["drop", "wait"], str, str]
 """Drop the target or let it wait; the reason of its condition; why, for people."""

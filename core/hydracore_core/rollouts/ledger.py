@@ -7,11 +7,10 @@ on the agent neither starts nor switches, so nothing of it can be in flight any 
 
 from __future__ import annotations
 
-from hydracore_crds import RolloutTarget
-from hydracore_crds.rollout_target import TERMINAL_STATES
-
 from hydracore_core.rollouts.model import Release, Resolve, Slot
 from hydracore_core.rollouts.scope import TenantScope
+from hydracore_crds import RolloutTarget
+from hydracore_crds.rollout_target import TERMINAL_STATES
 
 
 def settle_slots(scope: TenantScope) -> None:

@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from hydracore_core.rollouts.scope import RolloutScope
+from hydracore_core.rollouts.texts import count
+from hydracore_core.rollouts.wishes import cancelled_by, paused_by
 from hydracore_crds.base import ConditionStatus, find
 from hydracore_crds.conditions import (
     CANCELLED,
@@ -21,10 +24,6 @@ from hydracore_crds.conditions import (
     WAITING_FOR_WINDOW,
 )
 from hydracore_crds.rollout import FINAL_STATES, RolloutState
-
-from hydracore_core.rollouts.scope import RolloutScope
-from hydracore_core.rollouts.texts import count
-from hydracore_core.rollouts.wishes import cancelled_by, paused_by
 
 _PATIENT = {QUEUED, CANCELLING, WAITING_FOR_WINDOW}
 """Gates that open by themselves; with any other the rollout does not progress."""

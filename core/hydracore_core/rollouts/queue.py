@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from hydracore_crds import RolloutTarget
-from hydracore_crds.conditions import CANCELLED, INSTANCE_DELETED, SUPERSEDED
-
 from hydracore_core.rollouts.admission import admit
 from hydracore_core.rollouts.instances import gone
 from hydracore_core.rollouts.model import Settle
 from hydracore_core.rollouts.retries import decide_retries, wanted
 from hydracore_core.rollouts.scope import RolloutScope, TenantScope
 from hydracore_core.rollouts.wishes import cancelled_by
+from hydracore_crds import RolloutTarget
+from hydracore_crds.conditions import CANCELLED, INSTANCE_DELETED, SUPERSEDED
 
 Touched = dict[str, set[str]]
 """Names of instances that newer rollouts have touched, by slug."""

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from hydracore_crds import RolloutTarget
-from hydracore_crds.base import find
-from hydracore_crds.conditions import RETRY_REFUSED, SUCCEEDED
-
 from hydracore_core.rollouts.instances import gone
 from hydracore_core.rollouts.model import RefuseRetry, Requeue
 from hydracore_core.rollouts.scope import RolloutScope, TenantScope, queue_key
 from hydracore_core.rollouts.wishes import cancelled_by
+from hydracore_crds import RolloutTarget
+from hydracore_crds.base import find
+from hydracore_crds.conditions import RETRY_REFUSED, SUCCEEDED
 
 
 def wanted(rollout: RolloutScope) -> Iterator[RolloutTarget]:

@@ -9,12 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from hydracore_crds import Instance, Rollout, RolloutTarget
-from hydracore_crds.rollout import FINAL_STATES, CancelMode
-
 from hydracore_core.rollouts.model import Note, Slot, TenantView
 from hydracore_core.rollouts.outbox import Outbox
 from hydracore_core.windows import WindowState
+from hydracore_crds import Instance, Rollout, RolloutTarget
+from hydracore_crds.rollout import FINAL_STATES, CancelMode
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 

@@ -12,6 +12,9 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
+from hydracore_core.rollouts.artifacts import pin
+from hydracore_core.rollouts.instances import instance_id, updates_disabled
+from hydracore_core.rollouts.model import TargetDraft
 from hydracore_crds import Bundle, Instance, RolloutTarget, UpdatePolicy
 from hydracore_crds.conditions import (
     SKIP_NEWER_ROLLOUT,
@@ -30,10 +33,6 @@ from hydracore_crds.rollout import (
     SkippedExample,
 )
 from hydracore_crds.rollout_target import target_name
-
-from hydracore_core.rollouts.artifacts import pin
-from hydracore_core.rollouts.instances import instance_id, updates_disabled
-from hydracore_core.rollouts.model import TargetDraft
 
 
 @dataclass(frozen=True, slots=True)

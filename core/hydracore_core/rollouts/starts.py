@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from hydracore_crds import Instance, RolloutTarget
-from hydracore_crds.conditions import WAITING_FOR_INSTANCE, WAITING_FOR_SLOT
-
 from hydracore_core.rollouts.instances import obstacle
 from hydracore_core.rollouts.model import Settle, Start
 from hydracore_core.rollouts.scope import Gate, RolloutScope, TenantScope, queue_key
 from hydracore_core.rollouts.texts import count, listed
+from hydracore_crds import Instance, RolloutTarget
+from hydracore_crds.conditions import WAITING_FOR_INSTANCE, WAITING_FOR_SLOT
 
 
 def start(scope: TenantScope) -> None:

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from hydracore_core.rollouts.finalizers import held
+from hydracore_core.rollouts.model import Report
+from hydracore_core.rollouts.phases import Phase, phase_of
+from hydracore_core.rollouts.scope import RolloutScope, TenantScope
+from hydracore_core.rollouts.texts import at
 from hydracore_crds import Condition, RolloutTarget
 from hydracore_crds.base import ConditionStatus, set_condition
 from hydracore_crds.conditions import (
@@ -15,12 +20,6 @@ from hydracore_crds.conditions import (
     WINDOW_OVERRIDDEN,
 )
 from hydracore_crds.rollout import Counts, RolloutStatus
-
-from hydracore_core.rollouts.finalizers import held
-from hydracore_core.rollouts.model import Report
-from hydracore_core.rollouts.phases import Phase, phase_of
-from hydracore_core.rollouts.scope import RolloutScope, TenantScope
-from hydracore_core.rollouts.texts import at
 
 
 def report(scope: TenantScope) -> None:

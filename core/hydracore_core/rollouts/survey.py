@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from hydracore_crds import Instance, RolloutTarget
-
 from hydracore_core.policies import parallel_limit
 from hydracore_core.rollouts.model import TenantView
 from hydracore_core.rollouts.scope import RolloutScope, TenantScope, age_key, queue_key
 from hydracore_core.rollouts.wishes import cancel_mode
 from hydracore_core.windows import window_state
+from hydracore_crds import Instance, RolloutTarget
 
 
 def survey(view: TenantView) -> TenantScope:

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from hydracore_crds import RolloutTarget
-from hydracore_crds.rollout import FailureThreshold
-
 from hydracore_core.rollouts.halts import halt_text
 from hydracore_core.rollouts.scope import RolloutScope, TenantScope
 from hydracore_core.rollouts.wishes import resumed_at
+from hydracore_crds import RolloutTarget
+from hydracore_crds.rollout import FailureThreshold
 
 DEFAULT_THRESHOLD = FailureThreshold(count=1)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
+
 from hydracore_artifacts.errors import ArtifactError, ArtifactMissing, StoreUnavailable
 from hydracore_core.versions import parse
 from hydracore_crds import Bundle, conditions
@@ -13,7 +14,6 @@ from hydracore_crds.base import ConditionStatus, find, set_condition
 from hydracore_crds.names import FINALIZER
 from hydracore_history import HistoryUnavailable
 from hydracore_kube import NotFound
-
 from hydracore_operator.bundles.users import sentence, users_of
 from hydracore_operator.context import Context
 

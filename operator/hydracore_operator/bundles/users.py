@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from hydracore_crds import Bundle, Instance
 from hydracore_crds.rollout import FINAL_STATES
-
 from hydracore_operator.context import Context
 
 _SHOWN = 5

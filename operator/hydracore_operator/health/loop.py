@@ -9,11 +9,11 @@ from collections.abc import Callable
 from functools import partial
 
 import structlog
+
 from hydracore_agentclient import AgentEndpoint, AgentError, AgentStatus
 from hydracore_crds import Instance, RolloutTarget
 from hydracore_crds.rollout_target import TERMINAL_STATES
 from hydracore_history import HistoryUnavailable
-
 from hydracore_operator.context import Context
 from hydracore_operator.health.verdicts import Verdicts, differs
 

@@ -8,7 +8,6 @@ from hydracore_core.versions import is_ready
 from hydracore_crds import Instance, conditions
 from hydracore_crds.base import find
 from hydracore_crds.names import TENANT_LABEL
-
 from hydracore_operator.instances.scope import Problem, Scope
 
 _LOOK_AGAIN = timedelta(seconds=30)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from hydracore_agentclient import AgentEndpoint, AgentError, InvalidAnswer, WrongIdentity
-
 from hydracore_operator.health.verdicts import Verdict, from_error, from_status
 from hydracore_operator.instances.enrolment import overdue
 from hydracore_operator.instances.scope import Scope

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 import structlog
+
 from hydracore_crds import Instance
 from hydracore_crds.names import INSTANCE_ID_LABEL
 from hydracore_history import HistoryUnavailable
 from hydracore_kube import KubeError
-
 from hydracore_operator.context import Context, NotLeader
 from hydracore_operator.providers import Provider, Providers, Server
 from hydracore_operator.providers.base import CLUSTER_LABEL

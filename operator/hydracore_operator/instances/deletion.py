@@ -7,11 +7,11 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
+
 from hydracore_crds import Instance, conditions
 from hydracore_crds.base import set_condition
 from hydracore_crds.names import FINALIZER
 from hydracore_history import HistoryUnavailable
-
 from hydracore_operator.instances.admission import holder_of_id
 from hydracore_operator.instances.scope import Problem, Scope, problem_of
 from hydracore_operator.instances.server import history_problem

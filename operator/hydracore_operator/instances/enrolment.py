@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from hydracore_crds import conditions
 from hydracore_crds.instance import STAGES, ProvisioningStage
 from hydracore_history import HistoryUnavailable, StageReport
-
 from hydracore_operator.instances.scope import Problem, Scope
 from hydracore_operator.instances.server import history_problem
 

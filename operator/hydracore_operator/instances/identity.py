@@ -6,7 +6,6 @@ from datetime import timedelta
 
 from hydracore_crds import Instance
 from hydracore_crds.names import FINALIZER
-
 from hydracore_operator.context import RetryLater
 from hydracore_operator.instances.scope import Scope
 

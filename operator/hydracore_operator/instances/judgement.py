@@ -8,7 +8,6 @@ from hydracore_core.versions import available, is_newer, parse
 from hydracore_crds import conditions
 from hydracore_crds.base import Condition, ConditionStatus, find, set_condition
 from hydracore_crds.instance import InstanceStatus
-
 from hydracore_operator.instances.scope import Problem, Scope
 
 

@@ -6,9 +6,9 @@ import hashlib
 from dataclasses import dataclass
 
 import structlog
+
 from hydracore_crds.instance import InstanceStatus
 from hydracore_history import HistoryUnavailable
-
 from hydracore_operator.instances.admission import holder_of_id
 from hydracore_operator.instances.scope import Scope
 

@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import structlog
+
 from hydracore_crds.names import PAUSED_ANNOTATION
 from hydracore_kube import NotFound
-
 from hydracore_operator.context import Context
 from hydracore_operator.health.verdicts import Verdicts
 from hydracore_operator.instances import provision_log

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 
 from hydracore_crds import Bundle, Instance, InstanceClass
 from hydracore_history import Credential, StageReport
-
 from hydracore_operator.context import Context
 from hydracore_operator.health.verdicts import Verdict, Verdicts
 from hydracore_operator.providers import Providers, Server

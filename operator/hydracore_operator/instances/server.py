@@ -6,9 +6,9 @@ import hashlib
 from datetime import timedelta
 
 import structlog
+
 from hydracore_crds import conditions
 from hydracore_history import HistoryUnavailable
-
 from hydracore_operator.instances.identity import confirm
 from hydracore_operator.instances.scope import Problem, Scope, problem_of
 from hydracore_operator.instances.user_data import first_token, user_data

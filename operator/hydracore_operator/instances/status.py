@@ -11,7 +11,6 @@ from hydracore_crds.instance import (
     ProviderStatus,
     RuntimeStatus,
 )
-
 from hydracore_operator.instances.enrolment import stage_of
 from hydracore_operator.instances.judgement import judge
 from hydracore_operator.instances.scope import Scope

@@ -6,7 +6,6 @@ from typing import Any
 
 from hydracore_agentclient import bootstrap_token
 from hydracore_crds import Bundle, Instance
-
 from hydracore_operator.context import Context
 
 FIRST_ARMING = 1

@@ -10,7 +10,6 @@ from hydracore_crds.base import ConditionStatus, set_condition
 from hydracore_crds.names import TENANT_LABEL
 from hydracore_crds.update_policy import DEFAULT_NAME, UpdatePolicyStatus
 from hydracore_kube import NotFound
-
 from hydracore_operator.context import Context
 
 COUNT_EVERY = timedelta(seconds=1)

@@ -6,6 +6,7 @@ from datetime import timedelta
 from functools import partial
 
 import structlog
+
 from hydracore_core.rollouts.model import Admit, Hold, TargetDraft
 from hydracore_crds import ObjectMeta, OwnerReference, Rollout, RolloutTarget
 from hydracore_crds.base import API_VERSION
@@ -13,7 +14,6 @@ from hydracore_crds.names import FINALIZER, MANAGED_BY_LABEL, ROLLOUT_LABEL
 from hydracore_crds.rollout import Counts, RolloutStatus
 from hydracore_crds.rollout_target import RolloutTargetSpec
 from hydracore_kube import AlreadyExists, NotFound
-
 from hydracore_operator.reconciler import RetryLater
 from hydracore_operator.rollouts.tenant import Tenant
 from hydracore_operator.rollouts.writes import bounded

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import structlog
+
 from hydracore_core.rollouts.model import Start
 from hydracore_crds import RolloutTarget
 from hydracore_crds.rollout_target import RolloutTargetStatus
 from hydracore_kube import KubeError, NotFound
-
 from hydracore_operator.rollouts import status
 from hydracore_operator.rollouts.tenant import Tenant
 from hydracore_operator.rollouts.writes import ContendedError

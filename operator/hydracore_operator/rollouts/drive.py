@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 
 import structlog
+
 from hydracore_agentclient import AgentEndpoint, AgentError, TaskReport, UnknownTask
 from hydracore_core.rollouts.wishes import cancel_mode
 from hydracore_crds import RolloutTarget, conditions
 from hydracore_kube import KubeError
-
 from hydracore_operator.context import NotLeader
 from hydracore_operator.rollouts import status
 from hydracore_operator.rollouts.begin import Beginning

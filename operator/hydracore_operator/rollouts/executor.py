@@ -12,6 +12,7 @@ from functools import partial
 from itertools import groupby
 
 import structlog
+
 from hydracore_core.rollouts.model import (
     Abort,
     Admit,
@@ -29,7 +30,6 @@ from hydracore_core.rollouts.model import (
     Track,
 )
 from hydracore_kube import Conflict
-
 from hydracore_operator.rollouts.admit import admit, hold
 from hydracore_operator.rollouts.ledger import LedgerMovedError
 from hydracore_operator.rollouts.letgo import let_go

@@ -11,10 +11,10 @@ from collections.abc import Collection, Mapping
 from typing import Any, Protocol
 
 import structlog
+
 from hydracore_core.rollouts.model import Slot
 from hydracore_crds.names import MANAGED_BY_LABEL
 from hydracore_kube import AlreadyExists, Conflict, KubeError, NotFound
-
 from hydracore_operator.rollouts.entries import Changed, Entry, change, decode, encode, slots
 
 NAMESPACE_ANNOTATION = "hydracore.io/tenant-namespace"

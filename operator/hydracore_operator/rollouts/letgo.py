@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
+
 from hydracore_core.rollouts.model import LetGo
 from hydracore_crds import Resource, Rollout, RolloutTarget, conditions
 from hydracore_crds.base import set_condition
@@ -13,7 +14,6 @@ from hydracore_crds.names import FINALIZER
 from hydracore_crds.rollout import RolloutStatus
 from hydracore_history import HistoryUnavailable
 from hydracore_kube import NotFound
-
 from hydracore_operator.rollouts.tenant import Tenant
 
 log = structlog.get_logger(__name__)

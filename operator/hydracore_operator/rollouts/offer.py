@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 import structlog
+
 from hydracore_agentclient import AgentEndpoint, Order, Refused, TaskReport, UnknownTask
 from hydracore_core.rollouts.wishes import cancel_mode
 from hydracore_crds import Rollout, RolloutTarget, conditions
-
 from hydracore_operator.rollouts.orders import NotAddressableError, order_for
 from hydracore_operator.rollouts.outcome import Verdict, plain
 from hydracore_operator.rollouts.tenant import Tenant

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from uuid import uuid4
 
 import structlog
+
 from hydracore_core.rollouts.plan import plan
 from hydracore_crds import RolloutTarget
-
 from hydracore_operator.context import Context
 from hydracore_operator.rollouts.executor import STALE, Applied, Executor
 from hydracore_operator.rollouts.ledger import Ledger

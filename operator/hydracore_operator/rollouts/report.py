@@ -7,7 +7,6 @@ from hydracore_core.rollouts.status import is_urgent
 from hydracore_crds import Rollout
 from hydracore_crds.base import GROUP
 from hydracore_crds.rollout import RolloutStatus
-
 from hydracore_operator.rollouts.tenant import Tenant
 
 

@@ -7,11 +7,11 @@ targets deleted by hand.
 from __future__ import annotations
 
 import structlog
+
 from hydracore_agentclient import AgentError, UnknownTask
 from hydracore_core.rollouts.model import Slot
 from hydracore_crds import Instance, RolloutTarget
 from hydracore_kube import KubeError, NotFound
-
 from hydracore_operator.rollouts import status
 from hydracore_operator.rollouts.entries import Entry
 from hydracore_operator.rollouts.orders import NotAddressableError, endpoint_of

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from hydracore_core.rollouts.model import RefuseRetry, Requeue, Settle
-
 from hydracore_operator.rollouts import status
 from hydracore_operator.rollouts.tenant import Tenant
 

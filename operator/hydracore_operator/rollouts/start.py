@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 import structlog
-from hydracore_core.rollouts.model import Start
 
+from hydracore_core.rollouts.model import Start
 from hydracore_operator.rollouts.begin import Beginning
 from hydracore_operator.rollouts.drive import Drive
 from hydracore_operator.rollouts.entries import Entry

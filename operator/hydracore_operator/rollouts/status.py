@@ -13,7 +13,6 @@ from hydracore_core.rollouts.model import Requeue, Settle
 from hydracore_crds import RolloutTarget, conditions
 from hydracore_crds.base import ConditionStatus, set_condition
 from hydracore_crds.rollout_target import RolloutTargetStatus
-
 from hydracore_operator.rollouts.outcome import Verdict
 
 OPEN_STATES = frozenset({"in_progress", "uncertain"})

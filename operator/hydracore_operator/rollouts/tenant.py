@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
+
 from hydracore_core.rollouts.wishes import cancel_mode, paused_by
 from hydracore_core.windows import window_state
 from hydracore_crds import Instance, Rollout, RolloutTarget
 from hydracore_crds.update_policy import DEFAULT_NAME
-
 from hydracore_operator.context import Context, NotLeader
 from hydracore_operator.rollouts.entries import UNKNOWN_EPOCH, Entry
 from hydracore_operator.rollouts.ledger import Ledger

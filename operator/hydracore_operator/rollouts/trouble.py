@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from hydracore_agentclient import AgentError, InvalidAnswer, Refused, WrongIdentity
 from hydracore_crds import RolloutTarget, conditions
-
 from hydracore_operator.rollouts import status
 from hydracore_operator.rollouts.orders import NotAddressableError
 from hydracore_operator.rollouts.outcome import plain

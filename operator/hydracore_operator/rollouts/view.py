@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from hydracore_core.rollouts.model import TenantView
 from hydracore_crds.update_policy import DEFAULT_NAME
-
 from hydracore_operator.rollouts.tenant import Tenant
 
 

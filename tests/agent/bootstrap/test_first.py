@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import httpx
 import pytest
+
 from hydracore_agent.bootstrap.first import FirstBoot, InstallError
 from hydracore_agent.bootstrap.stages import Stages
 from hydracore_agent.controlplane import RefusedError
@@ -17,7 +18,6 @@ from hydracore_agent.orders.releases import Releases
 from hydracore_agent.orders.steps import Installer
 from hydracore_agent.settings import Tuning
 from hydracore_agent.trust import read_bundle_keys
-
 from tests.agent.support.api import Api
 from tests.agent.support.bundles import digest, small_bundle
 from tests.agent.support.world import user_data

@@ -1,10 +1,10 @@
 """Stages with a rising number."""
 
 import pytest
+
 from hydracore_agent.bootstrap.stages import Stages
 from hydracore_agent.controlplane import UnreachableError
 from hydracore_agent.errors import StateError
-
 from tests.agent.support.api import Api
 
 

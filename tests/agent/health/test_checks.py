@@ -1,6 +1,7 @@
 """Checks look at what is really there."""
 
 import pytest
+
 from hydracore_agent.health import checks
 from hydracore_agent.health.checks import check_disk, check_orders, check_process
 from hydracore_agent.health.integrity import FRESH_SECONDS, ReleaseIntegrity
@@ -8,7 +9,6 @@ from hydracore_agent.health.lag import LagMeter
 from hydracore_agent.health.monitor import HealthMonitor, Subsystem
 from hydracore_agent.health.result import CheckResult, worst
 from hydracore_agent.orders.unpack import unpack
-
 from tests.agent.support.bundles import tar_of
 
 

@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 
 import pytest
-from hydracore_agent.launcher.process import Child, Command, Waiter
 
+from hydracore_agent.launcher.process import Child, Command, Waiter
 from tests.agent.support.box import until
 
 SAY = """

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+
 from hydracore_agent.launcher.switcher import MOST_STARTS, Switcher
 from hydracore_agent.orders.releases import Releases
 from hydracore_agent.orders.switch import Switch, write_switch
-
 from tests.agent.support.world import NEW, OLD, TASK, World
 
 

@@ -8,11 +8,11 @@ from datetime import timedelta
 
 import httpx
 import pytest
+
 from hydracore_agent.orders.control import Control
 from hydracore_agent.orders.download import Downloader, Source, same_origin
 from hydracore_agent.orders.outcome import Aborted, Rejected
 from hydracore_agent.settings import Tuning
-
 from tests.agent.support.clock import FakeClock
 
 CONTENT = bytes(range(256)) * 40

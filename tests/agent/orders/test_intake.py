@@ -5,7 +5,6 @@ from hydracore_agent.orders.intake import take_abort, take_order
 from hydracore_agent.orders.memory import Memory
 from hydracore_agent.orders.token import Order
 from hydracore_agent.settings import BundleRef
-
 from tests.agent.support.clock import START
 from tests.agent.support.world import NEW, OLD, TASK
 

@@ -3,9 +3,9 @@
 import json
 
 import pytest
+
 from hydracore_agent.orders.manifest import Host, check_manifest, read_manifest
 from hydracore_agent.orders.outcome import Rejected
-
 from tests.agent.support.bundles import manifest
 
 

@@ -4,10 +4,10 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+
 from hydracore_agent.errors import StateError
 from hydracore_agent.orders import memory as memory_module
 from hydracore_agent.orders.memory import OrderMemory
-
 from tests.agent.support.world import TASK
 
 

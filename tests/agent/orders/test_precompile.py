@@ -4,6 +4,7 @@ import importlib.util
 import sys
 
 import pytest
+
 from hydracore_agent.orders.outcome import Aborted
 from hydracore_agent.orders.precompile import precompile
 

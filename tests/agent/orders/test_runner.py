@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
+
 from hydracore_agent.http import Refusal
 from hydracore_agent.orders.download import Downloader
 from hydracore_agent.orders.manifest import Host
@@ -19,7 +20,6 @@ from hydracore_agent.orders.steps import Installer
 from hydracore_agent.orders.token import Order
 from hydracore_agent.settings import BundleRef, Tuning
 from hydracore_agent.trust import read_bundle_keys
-
 from tests.agent.support.bundles import digest, small_bundle
 from tests.agent.support.world import OLD, TASK, World
 

@@ -1,10 +1,10 @@
 """Reading orders."""
 
 import pytest
+
 from hydracore_agent.orders.token import read_order
 from hydracore_agent.tokens import TokenError
 from hydracore_agent.trust import read_control_plane_keys
-
 from tests.agent.support.keys import INSTANCE
 from tests.agent.support.world import NEW
 

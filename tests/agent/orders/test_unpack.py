@@ -6,10 +6,10 @@ import json
 import tarfile
 
 import pytest
+
 from hydracore_agent.health.integrity import damaged_files
 from hydracore_agent.orders.outcome import Aborted, Rejected
 from hydracore_agent.orders.unpack import LISTING, Bounds, unpack
-
 from tests.agent.support.bundles import tar_of
 
 

@@ -1,11 +1,11 @@
 """Signature and digest."""
 
 import pytest
+
 from hydracore_agent.orders.outcome import Rejected
 from hydracore_agent.orders.verify import check_signature, digest_file
 from hydracore_agent.settings import BundleRef
 from hydracore_agent.trust import read_bundle_keys
-
 from tests.agent.support.bundles import digest
 from tests.agent.support.keys import Signer
 from tests.agent.support.world import NEW, OLD

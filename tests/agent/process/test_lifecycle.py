@@ -9,11 +9,11 @@ from pathlib import Path
 
 import httpx
 from cryptography.hazmat.primitives import serialization
+
 from hydracore_agent.clock import utc_now
 from hydracore_agentclient.client import AgentClient
 from hydracore_agentclient.endpoint import AgentEndpoint
 from hydracore_agentclient.keys import ControlPlaneKey
-
 from tests.agent.support.box import until
 from tests.agent.support.keys import INSTANCE
 from tests.agent.support.plane import TOKEN

@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import httpx
-from hydracore_agent.controlplane import ControlPlane
 
+from hydracore_agent.controlplane import ControlPlane
 from tests.agent.support.keys import INSTANCE
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import jwt
+
 from hydracore_agent.app import Surface, build_app
 from hydracore_agent.auth import ControlAuth
 from hydracore_agent.chat.conversations import Conversations
@@ -30,7 +31,6 @@ from hydracore_agent.running import RunningRelease
 from hydracore_agent.settings import Tuning
 from hydracore_agent.status import StatusReporter
 from hydracore_agent.trust import TrustStore
-
 from tests.agent.support.keys import INSTANCE
 from tests.agent.support.world import NEW, OLD, World
 

@@ -12,7 +12,6 @@ from hydracore_agent.orders.memory import OrderMemory
 from hydracore_agent.orders.releases import LISTING
 from hydracore_agent.orders.task import Task
 from hydracore_agent.settings import Settings, load_settings
-
 from tests.agent.support.bundles import manifest
 from tests.agent.support.clock import FakeClock
 from tests.agent.support.keys import INSTANCE, Signer

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+
 from hydracore_api.app import create_app
 from hydracore_api.auth.keys import create_api_key
 from hydracore_api.services import Services
@@ -19,7 +20,6 @@ from hydracore_crds import Bundle, Instance, InstanceClass
 from hydracore_crds.base import set_condition
 from hydracore_history import History
 from hydracore_kube import AlreadyExists, KubeClient
-
 from tests.api.support.files import SECRET, make_settings
 from tests.api.support.world import START
 

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import uvicorn
+
 from hydracore_api.protocol import within
 from hydracore_api.server import bind, url_of
-
 from tests.api.support.world import World
 
 

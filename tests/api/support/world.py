@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import httpx
 from fastapi import FastAPI
+
 from hydracore_agentclient import AgentClient, ControlPlaneKey
 from hydracore_api.app import create_app
 from hydracore_api.auth.authenticator import KeyAuthenticator
@@ -37,7 +38,6 @@ from hydracore_crds.names import TENANT_LABEL
 from hydracore_crds.rollout_target import target_name
 from hydracore_history import History
 from hydracore_kube import KubeClient, Namespace
-
 from tests.api.support.fake_kube import FakeKube
 from tests.api.support.files import SECRET, make_settings
 

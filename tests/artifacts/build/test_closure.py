@@ -4,6 +4,7 @@ import importlib.metadata
 from pathlib import Path
 
 import pytest
+
 from hydracore_artifacts.build.closure import Lookup, distribution_files, find_closure
 from hydracore_artifacts.errors import BuildError
 

@@ -6,6 +6,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
+
 from hydracore_artifacts.build.runtime import RuntimeRequest, build_runtime
 from hydracore_artifacts.errors import BuildError
 

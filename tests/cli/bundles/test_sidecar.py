@@ -4,6 +4,7 @@ import tarfile
 from pathlib import Path, PurePosixPath
 
 import pytest
+
 from hydracore_artifacts.build.archive import write_archive
 from hydracore_artifacts.errors import DigestMismatch, UntrustedKey
 from hydracore_artifacts.signing import BundleSigner, TrustedKeys, create_key_file

@@ -1,6 +1,7 @@
 """Checks and bounded waits of the demo."""
 
 import pytest
+
 from hydracore_cli.demo.checks import Checks
 from hydracore_cli.demo.waiting import until
 from hydracore_cli.errors import CliError

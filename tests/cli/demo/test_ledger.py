@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
 from hydracore_cli.demo.ledger import Flight, flights_of, most_at_once, parse_ledger
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -5,6 +5,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+
 from hydracore_agent.plugins import Registry
 from hydracore_cli.demo.scene import PLUGINS
 

@@ -3,10 +3,11 @@
 import io
 
 import pytest
+from rich.console import Console
+
 from hydracore_cli.demo.checks import Checks
 from hydracore_cli.demo.run import _verdict
 from hydracore_cli.output import Reporter
-from rich.console import Console
 
 
 def verdict(checks: Checks, problem: str | None = None) -> tuple[int, str]:

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from hydracore_artifacts.errors import KeyFileError
 from hydracore_cli.errors import CliError
 from hydracore_cli.stack.env_file import read_env, write_env

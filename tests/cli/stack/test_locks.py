@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from hydracore_cli.stack.locks import LockHeldError, hold, is_held
 
 HOLDER = """

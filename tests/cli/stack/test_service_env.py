@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from hydracore_api.settings import Settings
 from hydracore_cli.stack.cluster import cluster_environ
 from hydracore_cli.stack.key_material import ensure_keys

@@ -5,13 +5,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from rich.console import Console
+
 from hydracore_cli.watch.render import MAX_SHOWN, changes, summary, table
 from hydracore_cli.watch.view import make_view
 from hydracore_cli.watch.watching import exit_status
 from hydracore_crds.base import format_time
 from hydracore_crds.rollout import Rollout
 from hydracore_crds.rollout_target import RolloutTarget
-from rich.console import Console
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 UUID = "00000000-0000-4000-8000-000000000000"

@@ -13,7 +13,6 @@ from hydracore_crds.names import (
     PAUSED_BY_ANNOTATION,
     RESUMED_AT_ANNOTATION,
 )
-
 from tests.core.rollouts import builders
 from tests.core.rollouts.agents import Agent, Behaviour
 from tests.core.rollouts.simulation import Event, World

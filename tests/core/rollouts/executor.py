@@ -21,7 +21,6 @@ from hydracore_crds import ObjectMeta, OwnerReference, RolloutTarget
 from hydracore_crds.base import set_condition
 from hydracore_crds.names import FINALIZER
 from hydracore_crds.rollout_target import RolloutTargetSpec, RolloutTargetStatus
-
 from tests.core.rollouts import oracles
 from tests.core.rollouts.builders import NAMESPACE, uid_of
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from hydracore_core.rollouts.model import Abort, Intent, Resolve, Track
 from hydracore_crds import RolloutTarget
 from hydracore_crds.base import find
-
 from tests.core.rollouts import oracles
 from tests.core.rollouts.agents import Order
 from tests.core.rollouts.builders import digest_of

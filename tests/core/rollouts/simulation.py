@@ -17,7 +17,6 @@ from typing import TypeVar
 from hydracore_core.rollouts.model import Abort, Plan, Resolve, Slot, TenantView, Track
 from hydracore_core.rollouts.plan import plan
 from hydracore_crds import Bundle, Instance, Rollout, RolloutTarget, UpdatePolicy
-
 from tests.core.rollouts import oracles
 from tests.core.rollouts.agents import Agent
 from tests.core.rollouts.builders import NAMESPACE, bundle, fleet, policy

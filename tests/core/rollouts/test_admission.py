@@ -3,11 +3,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from hydracore_core.rollouts.artifacts import pin
 from hydracore_core.rollouts.model import Admit, Hold, Plan, Report, Start
 from hydracore_core.rollouts.plan import plan
 from hydracore_crds.names import PAUSED_BY_ANNOTATION
-
 from tests.core.rollouts.builders import bundle, fleet, instance, of, rollout, target, view
 
 

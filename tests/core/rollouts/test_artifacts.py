@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import pytest
+
 from hydracore_core.rollouts.artifacts import bundle_gate, pin
 from hydracore_crds import Bundle
-
 from tests.core.rollouts.builders import bundle
 
 

@@ -5,7 +5,6 @@ from typing import Any
 from hydracore_core.rollouts.model import Hold, LetGo, Plan, Report, Start
 from hydracore_core.rollouts.plan import plan
 from hydracore_crds import Rollout
-
 from tests.core.rollouts.builders import (
     NOW,
     done,

@@ -4,10 +4,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+
 from hydracore_core.rollouts.model import Plan, Report, Start
 from hydracore_core.rollouts.plan import plan
 from hydracore_crds.names import CANCEL_ANNOTATION, PAUSED_BY_ANNOTATION
-
 from tests.core.rollouts.builders import (
     NOW,
     bundle,

@@ -3,7 +3,6 @@ from __future__ import annotations
 from hydracore_core.rollouts.halts import error_groups, halt_text
 from hydracore_core.rollouts.scope import RolloutScope, TenantScope
 from hydracore_core.rollouts.survey import survey
-
 from tests.core.rollouts.builders import (
     done,
     fleet,

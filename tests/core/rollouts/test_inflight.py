@@ -4,11 +4,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+
 from hydracore_core.rollouts.model import Abort, Plan, Settle, Start, Track
 from hydracore_core.rollouts.plan import plan
 from hydracore_core.rollouts.texts import at
 from hydracore_crds.names import CANCEL_ANNOTATION
-
 from tests.core.rollouts.builders import (
     NOW,
     condition,

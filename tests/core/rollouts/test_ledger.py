@@ -4,9 +4,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+
 from hydracore_core.rollouts.model import Release, Resolve
 from hydracore_core.rollouts.plan import plan
-
 from tests.core.rollouts.builders import (
     NOW,
     done,

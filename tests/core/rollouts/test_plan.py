@@ -5,9 +5,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+
 from hydracore_core.rollouts.model import Report, Settle, Start, TenantView, Track
 from hydracore_core.rollouts.plan import plan
-
 from tests.core.rollouts.builders import (
     NOW,
     done,

@@ -4,11 +4,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+
 from hydracore_core.rollouts.model import Plan, RefuseRetry, Report, Requeue, Start
 from hydracore_core.rollouts.plan import plan
 from hydracore_crds import RolloutTarget
 from hydracore_crds.names import PAUSED_BY_ANNOTATION
-
 from tests.core.rollouts.builders import (
     NOW,
     condition,

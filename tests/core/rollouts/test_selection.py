@@ -3,11 +3,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from hydracore_core.rollouts.artifacts import pin
 from hydracore_core.rollouts.selection import preview, select
 from hydracore_crds.instance import InstanceUpdatePolicy
 from hydracore_crds.rollout import RolloutSpec
-
 from tests.core.rollouts.builders import NOW, bundle, fleet, instance, policy, rollout, target
 
 

@@ -4,12 +4,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+
 from hydracore_core.rollouts.model import Report
 from hydracore_core.rollouts.plan import plan
 from hydracore_core.rollouts.status import is_urgent
 from hydracore_crds import Rollout, RolloutTarget
 from hydracore_crds.rollout import Counts, RolloutStatus
-
 from tests.core.rollouts.builders import (
     NOW,
     condition,

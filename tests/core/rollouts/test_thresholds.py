@@ -4,13 +4,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+
 from hydracore_core.rollouts.model import Plan, Report, Start
 from hydracore_core.rollouts.plan import plan
 from hydracore_crds import RolloutTarget
 from hydracore_crds.base import format_time
 from hydracore_crds.names import RESUMED_AT_ANNOTATION
 from hydracore_crds.rollout import RolloutStatus
-
 from tests.core.rollouts.builders import (
     NOW,
     done,

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+
 from hydracore_core.rollouts.wishes import cancel_mode, cancelled_by, paused_by, resumed_at
 from hydracore_crds.names import (
     CANCEL_ANNOTATION,
@@ -11,7 +12,6 @@ from hydracore_crds.names import (
     PAUSED_BY_ANNOTATION,
     RESUMED_AT_ANNOTATION,
 )
-
 from tests.core.rollouts.builders import NOW, rollout
 
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+
 from hydracore_artifacts.errors import (
     ArtifactError,
     ArtifactMissing,
@@ -20,7 +21,6 @@ from hydracore_crds.names import FINALIZER
 from hydracore_kube import NotFound
 from hydracore_operator.bundles import BundleReconciler
 from hydracore_operator.bundles.users import sentence
-
 from tests.operator.instances.world import World, bundle
 
 pytestmark = pytest.mark.cluster

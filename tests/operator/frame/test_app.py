@@ -18,6 +18,7 @@ import pytest
 import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
 from hydracore_crds import Instance
 from hydracore_history import History
 from hydracore_kube import KubeClient, Where
@@ -25,7 +26,6 @@ from hydracore_operator.app import run
 from hydracore_operator.context import Context, NotLeader
 from hydracore_operator.settings import OperatorSettings
 from hydracore_operator.wiring import Factories
-
 from tests.operator.frame.fakes import until
 from tests.operator.frame.test_watching import _wire
 

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+
 from hydracore_kube import KubeClient, Unavailable, Where
 from hydracore_operator.clock import SystemClock
 from hydracore_operator.leader import Elector
-
 from tests.operator.frame.fakes import FakeClock, LeaseServer, settle
 
 

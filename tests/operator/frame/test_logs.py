@@ -8,6 +8,7 @@ import logging
 import jwt
 import pytest
 import structlog
+
 from hydracore_operator.logs import configure_logs, mask
 
 JWT = jwt.encode({"a": 1}, "k" * 32, algorithm="HS256")

@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from hydracore_kube import Conflict, Unavailable
 from hydracore_operator.queue import MAX_BACKOFF_SECONDS, WorkQueue
 from hydracore_operator.reconciler import RetryLater
-
 from tests.operator.frame.fakes import FakeClock, settle
 
 Answer = timedelta | datetime | None

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hydracore_operator.settings import OperatorSettings
 from pydantic import ValidationError
+
+from hydracore_operator.settings import OperatorSettings
 
 NEEDED: dict[str, Any] = {
     "HYDRACORE_DATABASE_URL": "sqlite+aiosqlite:////tmp/x.db",

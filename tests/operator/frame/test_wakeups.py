@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from hydracore_crds import (
     Bundle,
     Instance,
@@ -17,7 +18,6 @@ from hydracore_crds import (
 from hydracore_kube import Namespace
 from hydracore_operator.context import Stores
 from hydracore_operator.wakeups import Queues, Wakeups
-
 from tests.operator.frame.fakes import FakeClock
 
 SHA = "ab" * 32

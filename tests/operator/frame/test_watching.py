@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+
 from hydracore_crds import KINDS, Bundle, Instance, Resource
 from hydracore_kube import KubeClient, Namespace
 from hydracore_operator.context import Stores
 from hydracore_operator.relist import Relister
 from hydracore_operator.watching import WatchEnded, Watcher
-
 from tests.operator.frame.fakes import FakeClock, settle, until
 from tests.operator.frame.test_wakeups import SPECS
 

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 import aiosqlite
 import pytest
+
 from hydracore_agentclient import (
     AgentEndpoint,
     AgentError,
@@ -19,7 +20,6 @@ from hydracore_agentclient import (
 from hydracore_crds import Instance, RolloutTarget
 from hydracore_operator.health import HealthLoop
 from hydracore_operator.health.loop import CONCURRENCY
-
 from tests.operator.instances.world import World, is_ready, reason
 
 pytestmark = pytest.mark.cluster

@@ -6,9 +6,9 @@ import asyncio
 from typing import Any, cast
 
 import pytest
+
 from hydracore_operator.health import HealthLoop, Together
 from hydracore_operator.wiring import default_factories
-
 from tests.operator.instances.world import World
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+
 from hydracore_crds import Instance
 from hydracore_operator.instances import Collector
 from hydracore_operator.providers import Providers
-
 from tests.operator.instances.world import World, server_id
 
 pytestmark = pytest.mark.cluster

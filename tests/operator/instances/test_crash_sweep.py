@@ -10,11 +10,11 @@ from dataclasses import replace
 from typing import Any, Literal, cast
 
 import pytest
+
 from hydracore_crds import Instance
 from hydracore_kube import NotFound
 from hydracore_operator.instances import InstanceReconciler
 from hydracore_operator.providers import Providers
-
 from tests.operator.instances.world import World, is_ready, server_id
 
 pytestmark = pytest.mark.cluster

@@ -11,11 +11,11 @@ from typing import Any
 
 import aiosqlite
 import pytest
+
 from hydracore_crds import Instance, RolloutTarget
 from hydracore_crds.names import FINALIZER, TENANT_LABEL
 from hydracore_kube import NotFound
 from hydracore_operator.providers.errors import AuthError
-
 from tests.operator.instances.world import World, reason, server_id
 
 pytestmark = pytest.mark.cluster

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from hydracore_agentclient import ControlPlaneKey
 from hydracore_artifacts.signing import TrustedKey, TrustedKeys
 from hydracore_crds import Bundle, Instance
@@ -20,7 +21,6 @@ from hydracore_operator.instances.enrolment import NEXT_STEPS, STAGE_LIMITS, ove
 from hydracore_operator.instances.provision_log import lines
 from hydracore_operator.instances.scope import Scope
 from hydracore_operator.instances.user_data import user_data
-
 from tests.operator.instances.world import bundle
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

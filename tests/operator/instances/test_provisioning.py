@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 
 import pytest
+
 from hydracore_agentclient import InvalidAnswer, WrongIdentity
 from hydracore_crds import Bundle, Instance
 from hydracore_crds.names import FINALIZER
 from hydracore_operator.providers import server_name
-
 from tests.operator.instances.world import PUBLIC_KEY, World, is_ready, reason, server_id
 
 pytestmark = pytest.mark.cluster

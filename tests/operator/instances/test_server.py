@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+
 from hydracore_crds import Instance
 from hydracore_crds.names import INSTANCE_ID_LABEL
 from hydracore_operator.context import NotLeader, RetryLater
@@ -16,7 +17,6 @@ from hydracore_operator.providers.errors import (
     TransientError,
     UnknownOutcomeError,
 )
-
 from tests.operator.instances.world import World, reason, server_id
 
 pytestmark = pytest.mark.cluster

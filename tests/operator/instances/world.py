@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from hydracore_agentclient import (
     AgentEndpoint,
     AgentError,
@@ -30,7 +31,6 @@ from hydracore_operator.health.verdicts import Verdicts
 from hydracore_operator.instances import InstanceReconciler
 from hydracore_operator.providers import Providers
 from hydracore_operator.settings import OperatorSettings
-
 from tests.operator.providers.double import DoubleProvider
 
 PUBLIC_KEY = "A" * 43 + "="

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from hydracore_crds.rollout_target import RolloutTargetStatus
 from hydracore_operator.policies import PolicyReconciler
 from hydracore_operator.policies.reconciler import COUNT_EVERY
-
 from tests.operator.rollouts.fakes import FakeClock
 from tests.operator.rollouts.world import Operator, World
 

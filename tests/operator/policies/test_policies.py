@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+
 from hydracore_crds import RolloutTarget, UpdatePolicy
 from hydracore_crds.base import find
 from hydracore_operator.policies import PolicyReconciler
-
 from tests.operator.instances.world import World
 
 pytestmark = pytest.mark.cluster

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+
 from hydracore_operator.providers import ServerRequest, find_labels, server_labels
 from hydracore_operator.providers.errors import NameConflictError, ServerNotFoundError
 from hydracore_operator.providers.local import LocalProvider, machine, processes, record

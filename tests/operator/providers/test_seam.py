@@ -7,6 +7,7 @@ import re
 import socket
 
 import pytest
+
 from hydracore_operator.providers import Providers, find_labels, server_labels, server_name
 from hydracore_operator.providers.errors import (
     AuthError,
@@ -19,7 +20,6 @@ from hydracore_operator.providers.errors import (
     UnknownOutcomeError,
 )
 from hydracore_operator.providers.local.ports import PORT_RANGE, choose_port
-
 from tests.operator.providers.double import DoubleProvider
 
 ID = "11111111-2222-4333-8444-555555555555"

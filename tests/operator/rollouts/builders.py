@@ -13,7 +13,6 @@ from hydracore_crds.names import TENANT_LABEL
 from hydracore_crds.rollout import RolloutSpec, Strategy
 from hydracore_crds.update_policy import UpdatePolicySpec
 from hydracore_kube import Namespace
-
 from tests.operator.rollouts.fakes import START
 from tests.simulation.agent import SimAgent
 

@@ -17,7 +17,6 @@ from hydracore_agentclient import (
     Unreachable,
     WrongIdentity,
 )
-
 from tests.simulation.agent import RefusedError, SimAgent
 
 

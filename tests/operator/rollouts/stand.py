@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from hydracore_agentclient import AgentClient, ControlPlaneKey
 from hydracore_crds import Bundle, Instance, Resource, Rollout, RolloutTarget
 from hydracore_history import History
@@ -20,7 +21,6 @@ from hydracore_kube import KubeClient, Namespace, ObjectStore, Reflector
 from hydracore_operator.rollouts import Timing
 from hydracore_operator.rollouts.ledger import ledger_name
 from hydracore_operator.rollouts.writes import bounded
-
 from tests.operator.rollouts import builders
 from tests.operator.rollouts.world import Operator, eventually
 from tests.simulation.agent import SimAgent

@@ -7,7 +7,6 @@ import asyncio
 from hydracore_core.rollouts.model import Plan, Resolve
 from hydracore_kube import Unavailable
 from hydracore_operator.rollouts.executor import Executor
-
 from tests.operator.rollouts.world import World, release_all
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from hydracore_crds.names import FINALIZER
 
+from hydracore_crds.names import FINALIZER
 from tests.operator.rollouts.world import World, reason
 
 

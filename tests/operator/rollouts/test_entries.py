@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from hydracore_operator.rollouts.entries import (
     MAX_ENTRIES,
     Entry,
@@ -11,7 +12,6 @@ from hydracore_operator.rollouts.entries import (
     encode,
     slots,
 )
-
 from tests.operator.rollouts.fakes import START
 
 

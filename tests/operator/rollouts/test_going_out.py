@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+
 from hydracore_crds import ObjectMeta, OwnerReference, RolloutTarget
 from hydracore_crds.base import API_VERSION
 from hydracore_crds.rollout_target import RolloutTargetSpec
@@ -12,7 +13,6 @@ from hydracore_crds.update_policy import MaintenanceWindow
 from hydracore_kube import Unavailable
 from hydracore_operator.context import NotLeader
 from hydracore_operator.rollouts.ledger import ledger_name
-
 from tests.operator.rollouts.builders import DIGEST
 from tests.operator.rollouts.fakes import FakeClock
 from tests.operator.rollouts.world import World, reason

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+
 from hydracore_kube import Unavailable
 from hydracore_operator.rollouts.ledger import Ledger, LedgerMovedError, ledger_name
-
 from tests.operator.rollouts.fakes import FakeKube
 from tests.operator.rollouts.test_entries import entry
 

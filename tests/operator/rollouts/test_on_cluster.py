@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+
 from hydracore_crds import Instance, Rollout, RolloutTarget
 from hydracore_crds.base import find
 from hydracore_kube import Conflict, KubeClient, NotFound
-
 from tests.operator.rollouts.stand import Stand
 
 pytestmark = pytest.mark.cluster

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from hydracore_agentclient import AgentStatus, TaskReport
 from hydracore_operator.rollouts.outcome import doubt, failure, plain, success
-
 from tests.operator.rollouts.builders import DIGEST, OLD_DIGEST
 
 TASK = "00000000-0000-4000-8000-000000000001"

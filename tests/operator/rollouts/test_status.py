@@ -6,13 +6,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+
 from hydracore_core.rollouts.model import Requeue, Settle
 from hydracore_crds import ObjectMeta, RolloutTarget
 from hydracore_crds.base import find
 from hydracore_crds.rollout_target import RolloutTargetSpec, RolloutTargetStatus
 from hydracore_operator.rollouts import status
 from hydracore_operator.rollouts.outcome import Verdict
-
 from tests.operator.rollouts.builders import DIGEST
 from tests.operator.rollouts.fakes import START
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+
 from hydracore_crds import Rollout
 from hydracore_crds.rollout import RolloutStatus
 from hydracore_kube import ObjectStore
 from hydracore_operator.rollouts.writes import ContendedError, Writes, bounded
-
 from tests.operator.rollouts import builders
 from tests.operator.rollouts.fakes import FakeKube
 

@@ -18,7 +18,6 @@ from hydracore_operator.rollouts import TenantReconciler, Timing
 from hydracore_operator.rollouts.entries import Entry, decode
 from hydracore_operator.rollouts.ledger import ledger_name
 from hydracore_operator.settings import OperatorSettings
-
 from tests.operator.rollouts import builders
 from tests.operator.rollouts.builders import NS
 from tests.operator.rollouts.fake_agents import FakeAgents

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+
 from hydracore_devcluster.assets import Assets
 from hydracore_devcluster.layout import ProjectLayout
-
 from tests.stack.faults.fleet import Fleet
 from tests.stack.faults.operators import OperatorProcess
 from tests.stack.faults.plane import Plane, running_plane

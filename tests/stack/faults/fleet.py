@@ -22,7 +22,6 @@ from hydracore_crds.rollout import FailureThreshold, RolloutSpec, Strategy
 from hydracore_crds.update_policy import UpdatePolicySpec
 from hydracore_operator.providers.local.machine import stat_of
 from hydracore_operator.providers.local.record import load, records
-
 from tests.stack.faults import ledgers
 from tests.stack.faults.plane import Plane
 from tests.stack.faults.waiting import until

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from hydracore_devcluster.process import ManagedProcess
 
+from hydracore_devcluster.process import ManagedProcess
 from tests.stack.faults.waiting import until
 
 LEAD_SECONDS = 40.0

@@ -8,10 +8,10 @@ from functools import partial
 from typing import Any
 
 import pytest
+
 from hydracore_cli.demo.ledger import FINAL_EVENTS
 from hydracore_crds import RolloutTarget
 from hydracore_operator.providers.local.machine import descendants
-
 from tests.stack.faults import ledgers
 from tests.stack.faults.fleet import TENANT, Fleet, gone, kill
 from tests.stack.faults.operators import OperatorProcess

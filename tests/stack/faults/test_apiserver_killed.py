@@ -6,11 +6,11 @@ import re
 from collections import Counter
 
 import pytest
+
 from hydracore_crds import Bundle, Instance, Rollout, RolloutTarget, UpdatePolicy
 from hydracore_crds.instance_class import InstanceClass
 from hydracore_devcluster.client import Api
 from hydracore_kube import KubeClient
-
 from tests.stack.faults.fleet import Fleet
 from tests.stack.faults.plane import Plane
 from tests.stack.faults.simulated import Tenant

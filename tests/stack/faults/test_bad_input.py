@@ -12,10 +12,10 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+
 from hydracore_crds import Rollout
 from hydracore_crds.base import find
 from hydracore_history import History
-
 from tests.stack.faults.fleet import Fleet
 from tests.stack.faults.operators import OperatorProcess
 from tests.stack.faults.plane import Plane

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from hydracore_crds import Rollout
 from hydracore_crds.names import RESUMED_AT_ANNOTATION
-
 from tests.stack.faults import ledgers
 from tests.stack.faults.fleet import TENANT, Fleet
 from tests.stack.faults.operators import OperatorProcess

@@ -7,8 +7,8 @@ import signal
 from functools import partial
 
 import pytest
-from hydracore_cli.stack.service import Service
 
+from hydracore_cli.stack.service import Service
 from tests.stack.faults.fleet import Fleet
 from tests.stack.faults.operators import OperatorProcess
 from tests.stack.faults.plane import Plane

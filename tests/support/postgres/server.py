@@ -18,8 +18,9 @@ import time
 from pathlib import Path
 
 import psycopg
-from hydracore_devcluster.process import die_with_parent
 from psycopg import sql
+
+from hydracore_devcluster.process import die_with_parent
 
 USER = "hydra"
 _START_SECONDS = 60.0

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from hydracore_crds import Instance
-
 from hydracore_cli.demo.labels import label_of
 from hydracore_cli.demo.scene import Scene
+from hydracore_crds import Instance
 
 QUESTION = "What is 6 * 7?"
 

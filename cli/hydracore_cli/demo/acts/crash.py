@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from hydracore_agentclient import AgentStatus
-from hydracore_crds import Instance
-from hydracore_crds.bundle import Bundle
-
 from hydracore_cli.demo import rollouts
 from hydracore_cli.demo.acts.upgrade import check_limit, flights_of_bundle
 from hydracore_cli.demo.scene import PLUGINS, Scene, names
 from hydracore_cli.watch.view import RolloutView
+from hydracore_crds import Instance
+from hydracore_crds.bundle import Bundle
 
 VERSION = "1.2.0"
 LIVELY = ("failed", "succeeded", "uncertain")

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from hydracore_crds import Instance
-from hydracore_kube import NotFound
-from hydracore_operator.providers.local.processes import members
-
 from hydracore_cli.demo.labels import label_of
 from hydracore_cli.demo.scene import TENANT, Scene
 from hydracore_cli.demo.waiting import until
+from hydracore_crds import Instance
+from hydracore_kube import NotFound
+from hydracore_operator.providers.local.processes import members
 
 GONE_SECONDS = 60.0
 NOT_FOUND = 404

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
-from hydracore_crds import Instance, conditions
-from hydracore_crds.base import API_VERSION, find
 from rich import box
 from rich.table import Table
 
@@ -18,6 +16,8 @@ from hydracore_cli.demo.waiting import until
 from hydracore_cli.errors import CliError
 from hydracore_cli.output import describe_seconds
 from hydracore_cli.stack.content import CLASS_NAME, REGION
+from hydracore_crds import Instance, conditions
+from hydracore_crds.base import API_VERSION, find
 
 BY_REST = ("ada", "alan", "barbara", "edsger", "grace")
 BY_KUBECTL = "linus"

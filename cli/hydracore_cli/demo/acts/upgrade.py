@@ -6,9 +6,6 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from hydracore_crds import Instance
-from hydracore_crds.bundle import Bundle
-
 from hydracore_cli.demo import rollouts
 from hydracore_cli.demo.acts.chat import ask
 from hydracore_cli.demo.labels import label_of
@@ -16,6 +13,8 @@ from hydracore_cli.demo.ledger import Flight, most_at_once
 from hydracore_cli.demo.rollouts import ROLLOUTS, StartedRollout
 from hydracore_cli.demo.scene import PLUGINS, Scene, names
 from hydracore_cli.watch.view import RolloutView
+from hydracore_crds import Instance
+from hydracore_crds.bundle import Bundle
 
 VERSION = "1.1.0"
 CAPABILITY = "calculator"

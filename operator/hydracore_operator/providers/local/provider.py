@@ -14,7 +14,6 @@ from datetime import datetime
 from pathlib import Path
 
 from hydracore_crds.names import INSTANCE_ID_LABEL
-
 from hydracore_operator.providers.base import Server, ServerRequest
 from hydracore_operator.providers.errors import (
     NameConflictError,

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from hydracore_crds.base import format_time
-
 from hydracore_operator.providers.local.machine import RECORD_FILE, read_record
 
 USER_DATA_FILE = "user-data.json"
