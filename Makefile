@@ -3,11 +3,11 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test up down verify generate lock
+.PHONY: help setup demo test test-faults up down verify generate lock
 ARGS ?=
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Make .venv and build the control plane (skipped when up to date)
 	@scripts/bootstrap.sh
@@ -15,8 +15,11 @@ setup: ## Make .venv and build the control plane (skipped when up to date)
 demo: setup ## Run the whole story on a real control plane, with checks; leaves nothing running
 	@.venv/bin/hydracore demo $(ARGS)
 
-test: setup ## Run all tests
-	@.venv/bin/pytest -n 2 --dist loadfile $(ARGS)
+test: setup ## Run all tests but those of faults
+	@.venv/bin/pytest -n 2 --dist loadfile -m "not faults" $(ARGS)
+
+test-faults: setup ## Run the tests that kill, freeze and cut (docs/reliability.md says which)
+	@.venv/bin/pytest -m faults $(ARGS)
 
 up: setup ## Start the stack and print what to try next
 	@.venv/bin/hydracore up $(ARGS)

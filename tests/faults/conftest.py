@@ -10,10 +10,10 @@ import pytest_asyncio
 
 from hydracore_devcluster.assets import Assets
 from hydracore_devcluster.layout import ProjectLayout
-from tests.stack.faults.fleet import Fleet
-from tests.stack.faults.operators import OperatorProcess
-from tests.stack.faults.plane import Plane, running_plane
-from tests.stack.faults.simulated import Tenant
+from tests.faults.fleet import Fleet
+from tests.faults.operators import OperatorProcess
+from tests.faults.plane import Plane, running_plane
+from tests.faults.simulated import Tenant
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

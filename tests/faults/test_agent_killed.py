@@ -12,13 +12,13 @@ import pytest
 from hydracore_cli.demo.ledger import FINAL_EVENTS
 from hydracore_crds import RolloutTarget
 from hydracore_operator.providers.local.machine import descendants
-from tests.stack.faults import ledgers
-from tests.stack.faults.fleet import TENANT, Fleet, gone, kill
-from tests.stack.faults.operators import OperatorProcess
-from tests.stack.faults.plane import Plane
-from tests.stack.faults.waiting import until
+from tests.faults import ledgers
+from tests.faults.fleet import TENANT, Fleet, gone, kill
+from tests.faults.operators import OperatorProcess
+from tests.faults.plane import Plane
+from tests.faults.waiting import until
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.faults]
 RECOVERY_SECONDS = 60.0
 
 

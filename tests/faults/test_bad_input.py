@@ -16,12 +16,12 @@ import pytest
 from hydracore_crds import Rollout
 from hydracore_crds.base import find
 from hydracore_history import History
-from tests.stack.faults.fleet import Fleet
-from tests.stack.faults.operators import OperatorProcess
-from tests.stack.faults.plane import Plane
-from tests.stack.faults.waiting import until
+from tests.faults.fleet import Fleet
+from tests.faults.operators import OperatorProcess
+from tests.faults.plane import Plane
+from tests.faults.waiting import until
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.faults]
 COMMAND_SECONDS = 60.0
 ARCHIVE_SECONDS = 40.0
 

@@ -27,8 +27,8 @@ from hydracore_crds.rollout import RolloutSpec, Strategy
 from hydracore_crds.update_policy import UpdatePolicySpec
 from tests.simulation.agent import SimAgent
 from tests.simulation.agents import AgentFleet
-from tests.stack.faults.plane import Plane
-from tests.stack.faults.waiting import until
+from tests.faults.plane import Plane
+from tests.faults.waiting import until
 
 WAIT_SECONDS = 60.0
 

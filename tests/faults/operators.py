@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from hydracore_devcluster.process import ManagedProcess
-from tests.stack.faults.waiting import until
+from tests.faults.waiting import until
 
 LEAD_SECONDS = 40.0
 """For a start on a busy machine and the end of the Lease of one that was killed."""

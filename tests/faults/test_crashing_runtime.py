@@ -10,13 +10,13 @@ import pytest
 
 from hydracore_crds import Rollout
 from hydracore_crds.names import RESUMED_AT_ANNOTATION
-from tests.stack.faults import ledgers
-from tests.stack.faults.fleet import TENANT, Fleet
-from tests.stack.faults.operators import OperatorProcess
-from tests.stack.faults.plane import Plane
-from tests.stack.faults.simulated import Tenant
+from tests.faults import ledgers
+from tests.faults.fleet import TENANT, Fleet
+from tests.faults.operators import OperatorProcess
+from tests.faults.plane import Plane
+from tests.faults.simulated import Tenant
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.faults]
 LIMIT = 2
 CANCEL: dict[str, Any] = {"spec": {"cancel": "Graceful"}}
 CRASH = "no stations in this town"

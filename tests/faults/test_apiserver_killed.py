@@ -11,12 +11,12 @@ from hydracore_crds import Bundle, Instance, Rollout, RolloutTarget, UpdatePolic
 from hydracore_crds.instance_class import InstanceClass
 from hydracore_devcluster.client import Api
 from hydracore_kube import KubeClient
-from tests.stack.faults.fleet import Fleet
-from tests.stack.faults.plane import Plane
-from tests.stack.faults.simulated import Tenant
-from tests.stack.faults.waiting import holds, until
+from tests.faults.fleet import Fleet
+from tests.faults.plane import Plane
+from tests.faults.simulated import Tenant
+from tests.faults.waiting import holds, until
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.faults]
 LIMIT = 2
 KINDS = (Bundle, Instance, InstanceClass, Rollout, RolloutTarget, UpdatePolicy)
 SETTLE_SECONDS = 60.0

@@ -29,7 +29,7 @@ from hydracore_devcluster.install import Accounts, install
 from hydracore_devcluster.layout import ProjectLayout
 from hydracore_history import History
 from hydracore_kube import KubeClient
-from tests.stack.faults.operators import OperatorProcess, end
+from tests.faults.operators import OperatorProcess, end
 
 LEASE_SECONDS = 4
 SETTINGS = {

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from tests.stack.faults.kubectl import Kubectl
-from tests.stack.faults.operators import OperatorProcess
-from tests.stack.faults.plane import Plane
-from tests.stack.faults.simulated import Tenant
-from tests.stack.faults.waiting import until
+from tests.faults.kubectl import Kubectl
+from tests.faults.operators import OperatorProcess
+from tests.faults.plane import Plane
+from tests.faults.simulated import Tenant
+from tests.faults.waiting import until
 
-pytestmark = [pytest.mark.stack, pytest.mark.usefixtures("operator")]
+pytestmark = [pytest.mark.stack, pytest.mark.faults, pytest.mark.usefixtures("operator")]
 AGENTS = 5
 LIMIT = 2
 WAIT_SECONDS = 30.0

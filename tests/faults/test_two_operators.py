@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tests.stack.faults.operators import OperatorProcess
-from tests.stack.faults.plane import Plane
-from tests.stack.faults.simulated import Tenant
+from tests.faults.operators import OperatorProcess
+from tests.faults.plane import Plane
+from tests.faults.simulated import Tenant
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.faults]
 LIMIT = 2
 ROUNDS = 1
 

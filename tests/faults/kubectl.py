@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.stack.faults.plane import Plane
+from tests.faults.plane import Plane
 
 SECONDS = 30.0
 

@@ -22,9 +22,9 @@ from hydracore_crds.rollout import FailureThreshold, RolloutSpec, Strategy
 from hydracore_crds.update_policy import UpdatePolicySpec
 from hydracore_operator.providers.local.machine import stat_of
 from hydracore_operator.providers.local.record import load, records
-from tests.stack.faults import ledgers
-from tests.stack.faults.plane import Plane
-from tests.stack.faults.waiting import until
+from tests.faults import ledgers
+from tests.faults.plane import Plane
+from tests.faults.waiting import until
 
 TENANT = "acme"
 READY_SECONDS = 90.0

@@ -9,13 +9,13 @@ from functools import partial
 import pytest
 
 from hydracore_cli.stack.service import Service
-from tests.stack.faults.fleet import Fleet
-from tests.stack.faults.operators import OperatorProcess
-from tests.stack.faults.plane import Plane
-from tests.stack.faults.simulated import Tenant
-from tests.stack.faults.waiting import until
+from tests.faults.fleet import Fleet
+from tests.faults.operators import OperatorProcess
+from tests.faults.plane import Plane
+from tests.faults.simulated import Tenant
+from tests.faults.waiting import until
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.faults]
 LIMIT = 2
 
 
