@@ -25,10 +25,10 @@ from hydracore_crds.instance import InstanceSpec, InstanceStatus, RuntimeStatus
 from hydracore_crds.names import PAUSED_ANNOTATION
 from hydracore_crds.rollout import RolloutSpec, Strategy
 from hydracore_crds.update_policy import UpdatePolicySpec
-from tests.simulation.agent import SimAgent
-from tests.simulation.agents import AgentFleet
 from tests.faults.plane import Plane
 from tests.faults.waiting import until
+from tests.simulation.agent import SimAgent
+from tests.simulation.agents import AgentFleet
 
 WAIT_SECONDS = 60.0
 
