@@ -148,11 +148,18 @@ class Operator:
 class World:
     """A tenant with agents in memory. Use as an async context manager."""
 
-    def __init__(self, *, instances: int = 3, limit: int = 2, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        instances: int = 3,
+        limit: int = 2,
+        clock: Clock | None = None,
+        history: Any = None,
+    ) -> None:
         self.clock = clock or SystemClock()
         self.kube = FakeKube()
         self.agents = FakeAgents()
-        self.history = FakeHistory()
+        self.history = history or FakeHistory()
         self.oracle = Oracle()
         self.operators: list[Operator] = []
         self.namespace = self.kube.put(builders.namespace())
