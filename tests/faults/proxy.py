@@ -10,6 +10,7 @@ import asyncio
 import base64
 import contextlib
 import ssl
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ import yaml
 from aiohttp import web
 
 from hydracore_devcluster.layout import write_private
+
+Lines = asyncio.Queue[tuple[float, bytes] | None]
+"""Lines of a watch and when each came; None ends it."""
 
 _HOP = {"connection", "host", "keep-alive", "transfer-encoding", "upgrade", "te", "content-length"}
 
@@ -56,13 +60,16 @@ class Faults:
         """Return what is passed on of these bytes of the answer's body, ``sent`` of which went."""
         return data
 
-    def events(self, call: Call, lines: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-        """Return the lines of a watch that are passed on, in whatever order and number."""
-        return lines
+    async def event(self, call: Call, line: bytes, age: float) -> list[bytes]:
+        """Return what is passed on for this line of a watch, which came ``age`` seconds ago."""
+        return [line]
+
+    async def told(self, call: Call, line: bytes) -> None:
+        """A line of a watch has been passed on."""
 
 
 class Held(Faults):
-    """Keeps the first request that matches until it is released."""
+    """Keeps the requests that match until they are released; tells of the first of them."""
 
     def __init__(self, matches: Callable[[Call], bool]) -> None:
         self._matches = matches
@@ -73,10 +80,12 @@ class Held(Faults):
         self._call: Call | None = None
 
     async def request(self, call: Call) -> None:
-        if self._call is None and self._matches(call):
+        if not self._matches(call):
+            return
+        if self._call is None:
             self._call = call
             self.caught.set()
-            await self.released.wait()
+        await self.released.wait()
 
     async def answer(self, call: Call, status: int) -> None:
         if call is self._call:
@@ -131,6 +140,21 @@ class Proxy:
         except (CutError, aiohttp.ClientError):
             return _cut(request)
 
+    async def _relay(
+        self, call: Call, content: aiohttp.StreamReader, response: web.StreamResponse
+    ) -> None:
+        lines: Lines = asyncio.Queue()
+        reader = asyncio.create_task(_stamp(content, lines))
+        try:
+            while (found := await lines.get()) is not None:
+                at, line = found
+                for passed in await self.faults.event(call, line, time.monotonic() - at):
+                    await response.write(passed)
+                    await self.faults.told(call, passed)
+            await reader
+        finally:
+            reader.cancel()
+
     async def _pass_on(
         self, request: web.BaseRequest, call: Call, upstream: aiohttp.ClientResponse
     ) -> web.StreamResponse:
@@ -141,8 +165,7 @@ class Proxy:
         await response.prepare(request)
         try:
             if call.is_watch:
-                async for line in self.faults.events(call, _lines(upstream.content)):
-                    await response.write(line)
+                await self._relay(call, upstream.content, response)
             else:
                 sent = 0
                 async for data in upstream.content.iter_any():
@@ -153,6 +176,17 @@ class Proxy:
             return _cut(request, response)
         await response.write_eof()
         return response
+
+
+async def _stamp(content: aiohttp.StreamReader, into: Lines) -> None:
+    """Read on while earlier lines are held back, so that each is as old as it is."""
+    try:
+        async for line in _lines(content):
+            into.put_nowait((time.monotonic(), line))
+    except aiohttp.ClientError:
+        into.put_nowait(None)
+        raise
+    into.put_nowait(None)
 
 
 async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
