@@ -29,7 +29,8 @@ from hydracore_devcluster.cluster import DevCluster
 from hydracore_devcluster.install import Accounts, install
 from hydracore_devcluster.layout import ProjectLayout
 from hydracore_history import History
-from hydracore_kube import KubeClient
+from hydracore_kube import KubeClient, NotFound, Where
+from hydracore_operator.leader import LEASE_NAME
 from tests.faults.operators import OperatorProcess, end
 from tests.faults.proxy import Proxy
 
@@ -132,11 +133,22 @@ class Plane:
             await asyncio.gather(keeper, return_exceptions=True)
             await service.stop()
 
+    async def _free_lease(self) -> None:
+        """Take the Lease from an operator that was killed, so that a patient one may lead soon."""
+        place = Where("coordination.k8s.io/v1", "leases", "hydracore-system", LEASE_NAME)
+        try:
+            lease = await self.admin.get_raw(place)
+        except NotFound:
+            return
+        lease["spec"].pop("holderIdentity", None)
+        await self.admin.replace_raw(place, lease)
+
     @contextlib.asynccontextmanager
     async def only_operator(self, **changes: str) -> AsyncIterator[OperatorProcess]:
         """Run one operator with settings of its own and no other; it leads when this yields."""
         for operator in self.operators:
             await operator.stop()
+        await self._free_lease()
         made = self.start_operator(**changes)
         self.operators = [made]
         try:

@@ -170,7 +170,8 @@ class Tenant:
         assert counts is not None
         found = counts.model_dump()
         total = found.pop("total")
-        assert total == sum(found.values()) == len(await self.targets())
+        there = [target for target in await self.targets() if target.spec.rollout_name == name]
+        assert total == sum(found.values()) == len(there)
         assert {state: n for state, n in found.items() if n} == expected
 
     # ---- inside ------------------------------------------------------------------------------
