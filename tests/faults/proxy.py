@@ -1,4 +1,4 @@
-"""A reverse proxy that stands between two of our processes and does to their traffic what it is told.
+"""A reverse proxy between two of our processes that does to their traffic what it is told.
 
 It runs in the test's process. What passes through it is decided by a :class:`Faults` object, which
 a test exchanges at any time; the default lets everything pass.
@@ -64,8 +64,8 @@ class Faults:
         """Return what is passed on for this line of a watch, which came ``age`` seconds ago."""
         return [line]
 
-    async def told(self, call: Call, line: bytes) -> None:
-        """A line of a watch has been passed on."""
+    async def told(self, call: Call, data: bytes) -> None:
+        """A line of a watch, or a piece of another answer, has been passed on."""
 
 
 class Held(Faults):
@@ -172,6 +172,7 @@ class Proxy:
                     passed = await self.faults.chunk(call, sent, data)
                     await response.write(passed)
                     sent += len(passed)
+                    await self.faults.told(call, passed)
         except (CutError, aiohttp.ClientError, ConnectionError):
             return _cut(request, response)
         await response.write_eof()
@@ -217,7 +218,7 @@ async def before_cluster(kubeconfig: Path, folder: Path) -> AsyncIterator[tuple[
     Yields:
         The proxy, and a kubeconfig for whoever shall go through it.
     """
-    config = yaml.safe_load(kubeconfig.read_text())
+    config = yaml.safe_load(await asyncio.to_thread(kubeconfig.read_text))
     (entry,) = config["clusters"]
     authority = entry["cluster"].pop("certificate-authority-data")
     context = ssl.create_default_context(cadata=_decoded(authority))

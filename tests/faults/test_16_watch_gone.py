@@ -74,9 +74,9 @@ async def _vanish(plane: Plane, tenant: Tenant, identities: list[str]) -> None:
 
 async def _is_gone(plane: Plane, tenant: Tenant, version: str) -> None:
     """Assert that the API server cannot tell any more what came after this version."""
+    events = plane.admin.watch(Instance, tenant.namespace, resource_version=version)
     with pytest.raises(Gone):
-        async for _ in plane.admin.watch(Instance, tenant.namespace, resource_version=version):
-            break
+        await anext(events)
 
 
 async def _knows(plane: Plane, operator: OperatorProcess) -> bool:

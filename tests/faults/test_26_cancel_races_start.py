@@ -48,8 +48,8 @@ class HeldUntilCancelled(Held):
         self._marks = b'"kind":"Rollout"', f'"cancel":"{cancel}"'.encode()
         self.observed = asyncio.Event()
 
-    async def told(self, call: Call, line: bytes) -> None:
-        if all(mark in line for mark in self._marks):
+    async def told(self, call: Call, data: bytes) -> None:
+        if all(mark in data for mark in self._marks):
             self.observed.set()
 
 
