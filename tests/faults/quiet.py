@@ -16,7 +16,7 @@ KINDS = (Bundle, Instance, InstanceClass, Rollout, RolloutTarget, UpdatePolicy)
 SETTLE_SECONDS = 60.0
 SETTLED_SECONDS = 4.0
 QUIET_SECONDS = 60.0
-_WRITES = {"POST", "PUT", "PATCH", "APPLY", "DELETE", "DELETECOLLECTION"}
+WRITES = {"POST", "PUT", "PATCH", "APPLY", "DELETE", "DELETECOLLECTION"}
 _REQUESTS = re.compile(r"^apiserver_request_total\{(?P<labels>.*)\} (?P<count>\S+)$", re.MULTILINE)
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
 
@@ -66,8 +66,17 @@ async def _versions(admin: KubeClient) -> dict[str, str]:
 async def writes(api: Api) -> Counter[str]:
     """Return how many writes the API server has carried out, by resource."""
     found: Counter[str] = Counter()
+    for (verb, resource), number in (await requests(api)).items():
+        if verb in WRITES:
+            found[resource] += number
+    return found
+
+
+async def requests(api: Api) -> Counter[tuple[str, str]]:
+    """Return how many requests have succeeded at the API server, by verb and resource."""
+    found: Counter[tuple[str, str]] = Counter()
     for match in _REQUESTS.finditer(await api.text("GET", "/metrics")):
         labels = dict(_LABEL.findall(match["labels"]))
-        if labels["verb"] in _WRITES and labels["code"].startswith("2"):
-            found[labels["resource"]] += int(float(match["count"]))
+        if labels["code"].startswith("2"):
+            found[labels["verb"], labels["resource"]] += int(float(match["count"]))
     return found
