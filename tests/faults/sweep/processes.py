@@ -63,6 +63,12 @@ class Forked:
             return ""
         return "\n".join(self.orders.log.read_text().splitlines()[-lines:])
 
+    def check_log(self) -> None:
+        """Assert that it met nothing that it did not expect."""
+        assert not self.orders.log.exists() or "Traceback" not in self.orders.log.read_text(), (
+            self.tail(60)
+        )
+
     async def end(self) -> None:
         """SIGKILL; returns when it is gone."""
         self._process.kill()

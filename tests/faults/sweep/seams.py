@@ -86,16 +86,19 @@ def _history(trap: Trap) -> None:
             self._inner = write(database)
 
         async def __aenter__(self) -> Any:
-            self._mine = trap._enter("SQL write")
+            self._mine = trap.enter("SQL write")
             return await self._inner.__aenter__()
 
-        async def __aexit__(self, *exc: Any) -> bool | None:
+        async def __aexit__(self, *exc: object) -> bool | None:
             try:
                 return await self._inner.__aexit__(*exc)
             finally:
-                trap._leave(mine=self._mine)
+                trap.leave(mine=self._mine)
 
-    Database.write = lambda self: Counted(self)  # type: ignore[assignment,method-assign]
+    def counted(database: Database) -> Counted:
+        return Counted(database)
+
+    Database.write = counted  # type: ignore[assignment,method-assign]
 
 
 def _method(trap: Trap, owner: type, name: str, what: str) -> None:

@@ -49,21 +49,22 @@ class Trap:
 
     async def around(self, what: str, send: Callable[[], Awaitable[T]]) -> T:
         """Let one call through, unless it is the one to die at."""
-        mine = self._enter(what)
+        mine = self.enter(what)
         try:
             return await send()
         finally:
-            self._leave(mine=mine)
+            self.leave(mine=mine)
 
     def around_sync(self, what: str, act: Callable[[], T]) -> T:
         """As :meth:`around`, for calls that block."""
-        mine = self._enter(what)
+        mine = self.enter(what)
         try:
             return act()
         finally:
-            self._leave(mine=mine)
+            self.leave(mine=mine)
 
-    def _enter(self, what: str) -> bool:
+    def enter(self, what: str) -> bool:
+        """Note a call that is about to go out; return whether the process dies after it."""
         with self._lock:
             self._count += 1
             mine = self._kill is not None and self._count == self._kill.number
@@ -75,7 +76,8 @@ class Trap:
         return mine
 
     @staticmethod
-    def _leave(*, mine: bool) -> None:
+    def leave(*, mine: bool) -> None:
+        """Say that a call has had its effect."""
         if mine:
             die()
 
