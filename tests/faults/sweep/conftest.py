@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,6 +14,15 @@ from hydracore_devcluster.layout import ProjectLayout
 from tests.faults.plane import running_plane
 from tests.faults.sweep.processes import fork_server
 from tests.faults.sweep.sweep import Stage
+
+FIRST_CALL = "HYDRACORE_SWEEP_FROM"
+"""Environment variable: the call at which sweeps begin, to look into a fault."""
+
+
+@pytest.fixture
+def first() -> int:
+    """The call at which sweeps begin."""
+    return int(os.environ.get(FIRST_CALL, "1"))
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
