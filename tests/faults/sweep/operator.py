@@ -20,7 +20,7 @@ from hydracore_operator.clock import SystemClock
 from hydracore_operator.rollouts import TenantReconciler, Timing
 from hydracore_operator.settings import OperatorSettings
 from hydracore_operator.wiring import default_factories
-from tests.faults.sweep import seams
+from tests.faults.sweep import provider_ledger, seams
 from tests.faults.sweep.trap import MOMENTS, Kill, Trap
 
 TIMING = Timing(
@@ -37,6 +37,7 @@ class Orders:
         env: Its whole environment.
         log: Where its output goes.
         journal: Where its calls are noted.
+        provider_ledger: Where its provider's steps are noted, if anywhere.
         kill: Where it dies, if anywhere.
         namespaces: Whose calls count; see :func:`seams.install`.
         ahead: How far its wall clock is ahead of the machine's.
@@ -45,6 +46,7 @@ class Orders:
     env: Mapping[str, str]
     log: Path
     journal: Path
+    provider_ledger: Path | None = None
     kill: Kill | None = None
     namespaces: frozenset[str] | None = None
     ahead: timedelta = field(default_factory=timedelta)
@@ -67,6 +69,8 @@ def main(orders: Orders) -> None:
     os.dup2(output, 2)
     os.environ.clear()
     os.environ.update(orders.env)
+    if orders.provider_ledger is not None:
+        provider_ledger.keep(orders.provider_ledger)
     seams.install(Trap(orders.journal, orders.kill), orders.namespaces)
     factories = replace(
         default_factories(), tenants=lambda ctx: TenantReconciler(ctx, timing=TIMING)

@@ -94,6 +94,7 @@ class Stage:
         self.plane = plane
         self._forks = forks
         self._folder = folder
+        self.provider_ledger = folder / "provider.jsonl"
         self._lives = 0
 
     def orders(self, scenario: Scenario, kill: Kill | None) -> Orders:
@@ -106,6 +107,7 @@ class Stage:
             env=env,
             log=self._folder / f"{name}.log",
             journal=self._folder / f"{name}.calls",
+            provider_ledger=self.provider_ledger,
             kill=kill,
             namespaces=frozenset({scenario.namespace, NAMESPACE}),
             ahead=scenario.ahead,
