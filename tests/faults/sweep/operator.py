@@ -11,12 +11,14 @@ import asyncio
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partialmethod
 from pathlib import Path
 
 from hydracore_operator.app import run
 from hydracore_operator.clock import SystemClock
+from hydracore_operator.providers.local import LocalProvider
 from hydracore_operator.rollouts import TenantReconciler, Timing
 from hydracore_operator.settings import OperatorSettings
 from hydracore_operator.wiring import default_factories
@@ -40,7 +42,8 @@ class Orders:
         provider_ledger: Where its provider's steps are noted, if anywhere.
         kill: Where it dies, if anywhere.
         namespaces: Whose calls count; see :func:`seams.install`.
-        ahead: How far its wall clock is ahead of the machine's.
+        machine_command: What local servers run instead of the agent's launcher, if anything.
+        clock: File with the seconds that its wall clock is ahead, if it may be turned.
     """
 
     env: Mapping[str, str]
@@ -49,17 +52,18 @@ class Orders:
     provider_ledger: Path | None = None
     kill: Kill | None = None
     namespaces: frozenset[str] | None = None
-    ahead: timedelta = field(default_factory=timedelta)
+    machine_command: tuple[str, ...] | None = None
+    clock: Path | None = None
 
 
-class AheadClock(SystemClock):
-    """The machine's clocks, with the wall time moved."""
+class TurnedClock(SystemClock):
+    """The machine's clocks, with the wall time moved by whoever writes the file."""
 
-    def __init__(self, ahead: timedelta) -> None:
-        self._ahead = ahead
+    def __init__(self, file: Path) -> None:
+        self._file = file
 
     def now(self) -> datetime:
-        return super().now() + self._ahead
+        return super().now() + timedelta(seconds=float(self._file.read_text()))
 
 
 def main(orders: Orders) -> None:
@@ -75,8 +79,17 @@ def main(orders: Orders) -> None:
     factories = replace(
         default_factories(), tenants=lambda ctx: TenantReconciler(ctx, timing=TIMING)
     )
-    clock = AheadClock(orders.ahead)
+    if orders.machine_command is not None:
+        _run_instead(orders.machine_command)
+    clock = TurnedClock(orders.clock) if orders.clock is not None else None
     sys.exit(asyncio.run(run(OperatorSettings(), factories=factories, clock=clock)))
+
+
+def _run_instead(command: tuple[str, ...]) -> None:
+    """Have the machines of this process's provider run something else than the launcher."""
+    LocalProvider.__init__ = partialmethod(  # type: ignore[method-assign,assignment]
+        LocalProvider.__init__, command=command
+    )
 
 
 def _parse(arguments: list[str]) -> Orders:

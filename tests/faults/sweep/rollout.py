@@ -1,9 +1,8 @@
-"""A small rollout from its creation to its archive: five agents, two at once, one of them fails."""
+"""A small rollout from its creation to its archive: four agents, two at once, one of them fails."""
 
 from __future__ import annotations
 
 from collections import Counter
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from tests.faults.plane import Plane
 from tests.faults.simulated import Tenant
 from tests.simulation.agent import SimAgent
 
-AGENTS = 5
+AGENTS = 4
 LIMIT = 2
 PUSH_SECONDS = 0.15
 
@@ -26,7 +25,9 @@ class SmallRollout:
     """The scenario. Its lives take turns with two bundles, so that every one has work to do."""
 
     name = "rollout"
-    ahead = timedelta()
+    clock: Path | None = None
+    machine_command: tuple[str, ...] | None = None
+    keep = False
 
     def __init__(self, plane: Plane, folder: Path) -> None:
         self.tenant = Tenant(plane, folder)
@@ -79,6 +80,8 @@ class SmallRollout:
             if not await self._settled():
                 return False
             await self._check_finished()
+            if self.keep:
+                return True
             await self._admin.delete(Rollout, self.rollout_name, self.namespace)
             self._asked_for_deletion = True
         return await self._gone()
@@ -90,6 +93,8 @@ class SmallRollout:
         assert Counter(found for found, _ in oracle.accepted) == {a.instance_id: 1 for a in agents}
         good = {a.instance_id: 1 for a in agents if a is not self.failing}
         assert Counter(found for found, _ in oracle.activated) == good
+        if self.keep:
+            return
         archived = await self.history.rollouts.get(self._uid)
         assert archived is not None
         states = Counter(target.wire["status"]["state"] for target in archived.targets)

@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Protocol
@@ -20,10 +19,11 @@ from tests.faults.sweep.trap import Call, Kill, Moment
 from tests.faults.sweep.watched import Watched
 from tests.faults.waiting import until
 
-LIFE_SECONDS = 30.0
+LIFE_SECONDS = 120.0
 QUIET_SECONDS = 1.0
 LONG_QUIET_SECONDS = 60.0
 log = logging.getLogger(__name__)
+READS = ("GET", "LIST", "agent status", "agent task", "provider get", "provider find")
 WRITES = ("POST", "PUT", "PATCH", "DELETE", "SQL")
 MISSES = 2
 """The sweep ends after so many lives in a row in which the call was not reached."""
@@ -36,12 +36,16 @@ class Scenario(Protocol):
     Attributes:
         name: For people.
         namespace: Where it happens.
-        ahead: How far the operator's wall clock is ahead.
+        clock: File that turns the operator's wall clock, if it is turned.
+        machine_command: What local servers run, if not the agent's launcher.
+        keep: End the life with everything standing, instead of deleted.
     """
 
     name: str
     namespace: str
-    ahead: timedelta
+    clock: Path | None
+    machine_command: tuple[str, ...] | None
+    keep: bool
 
     async def begin(self) -> None:
         """Make what this life is about; no operator runs."""
@@ -63,14 +67,14 @@ class Swept:
     Attributes:
         calls: The calls of a life without a crash.
         fatal: The calls that operators died of.
-        seconds: How long it took.
+        began: When, by the monotonic clock.
     """
 
     scenario: str
     moment: Moment
     calls: list[Call] = field(default_factory=list)
     fatal: list[Call] = field(default_factory=list)
-    seconds: float = 0.0
+    began: float = 0.0
 
     @property
     def complete(self) -> bool:
@@ -83,7 +87,7 @@ class Swept:
         shown = ", ".join(f"{n}x {what}" for what, n in sorted(kinds.items()))
         return (
             f"{self.scenario}, killed {self.moment} the call: {len(self.calls)} calls without a "
-            f"crash, {len(self.fatal)} crashes, {self.seconds:.0f} s; {shown}"
+            f"crash, {len(self.fatal)} crashes; {shown}"
         )
 
 
@@ -110,7 +114,8 @@ class Stage:
             provider_ledger=self.provider_ledger,
             kill=kill,
             namespaces=frozenset({scenario.namespace, NAMESPACE}),
-            ahead=scenario.ahead,
+            machine_command=scenario.machine_command,
+            clock=scenario.clock,
         )
 
     async def live(self, scenario: Scenario, kill: Kill | None) -> tuple[list[Call], Call | None]:
@@ -139,22 +144,50 @@ class Stage:
             assert watched.broken == []
         return calls, fatal
 
-    async def sweep(self, scenario: Scenario, moment: Moment, *, first: int = 1) -> Swept:
-        """Live once without a crash, then once for every call from ``first`` until none is left."""
-        began, out, misses = time.monotonic(), Swept(scenario.name, moment), 0
-        number = first - 1
-        out.calls, _ = await self.live(scenario, None)
+    async def sweep(
+        self, scenario: Scenario, moment: Moment, *, first: int = 1, reads: bool = True
+    ) -> Swept:
+        """Live once without a crash, then once for every call until none is left.
+
+        Args:
+            scenario: What is lived.
+            moment: Before or after the call.
+            first: The call to begin with.
+            reads: Whether to die at calls as well that were reads in the life without a crash.
+        """
+        out, misses, number = await self._start(scenario, moment), 0, first
+        if not reads:
+            out.calls = [call for call in out.calls if not call.what.startswith(READS)]
+            for call in out.calls[first - 1 :]:
+                await self._crash(scenario, out, call.number)
+            return out
         while misses < MISSES:
-            number += 1
             assert number <= MOST_CALLS, "the number of calls is not bounded"
-            _, fatal = await self.live(scenario, Kill(number, moment))
-            misses = misses + 1 if fatal is None else 0
-            if fatal is not None:
-                out.fatal.append(fatal)
-                out.seconds = time.monotonic() - began
-                log.info("%s %s %d: %s", scenario.name, moment, number, fatal.what)
-        log.info("%s", out)
+            misses = 0 if await self._crash(scenario, out, number) else misses + 1
+            number += 1
         return out
+
+    async def sample(self, scenario: Scenario, moment: Moment) -> Swept:
+        """Live once without a crash, then once for each kind of call, at its first occurrence."""
+        out = await self._start(scenario, moment)
+        firsts = {call.what: call.number for call in reversed(out.calls)}
+        for number in sorted(firsts.values()):
+            await self._crash(scenario, out, number)
+        return out
+
+    async def _start(self, scenario: Scenario, moment: Moment) -> Swept:
+        calls, _ = await self.live(scenario, None)
+        log.info("%s: %d calls without a crash", scenario.name, len(calls))
+        return Swept(scenario.name, moment, calls, began=time.monotonic())
+
+    async def _crash(self, scenario: Scenario, out: Swept, number: int) -> bool:
+        """Live with a crash at this call; return whether the call was reached."""
+        _, fatal = await self.live(scenario, Kill(number, out.moment))
+        if fatal is not None:
+            out.fatal.append(fatal)
+            seconds = time.monotonic() - out.began
+            log.info("%s %s %d: %s (%.0f s)", out.scenario, out.moment, number, fatal.what, seconds)
+        return fatal is not None
 
     async def with_operator(self, scenario: Scenario, act: Callable[[], Awaitable[None]]) -> None:
         """Do something while an operator works that is not to die."""
@@ -163,17 +196,19 @@ class Stage:
         await expire_lease(self.plane.admin)
 
     async def rest(self, scenario: Scenario) -> None:
-        """Once the world is settled, an operator that starts anew writes nothing for a minute."""
+        """With everything standing, an operator that starts anew writes nothing for a minute."""
+        scenario.keep = True
+        await self.live(scenario, None)
         async with (
             Watched(self.plane.admin, scenario.namespace) as watched,
             running(self._forks, self.orders(scenario, None)) as last,
         ):
             await watched.quiet(LONG_QUIET_SECONDS, within=LONG_QUIET_SECONDS + LIFE_SECONDS)
             assert last.alive
-            written = [
-                call.what for call in last.calls if not call.what.startswith(("GET", "LIST"))
-            ]
-            assert [what for what in written if not what.startswith(("agent", "provider"))] == []
+            written = [call.what for call in last.calls if call.what.startswith(WRITES)]
+            # Its epoch is put on record once, before anything else.
+            assert written == ["PUT configmaps"], written
+            last.check_log()
         await expire_lease(self.plane.admin)
 
     async def _until_goal(self, scenario: Scenario, operator: Forked, watched: Watched) -> None:
