@@ -154,7 +154,7 @@ class RealAgentLife(InstanceLife):
     """The same with the agent's own program: it boots, enrols and fetches its runtime."""
 
     name = "real-agent"
-    machine_command = None
+    machine_command: tuple[str, ...] | None = None
 
     async def _runtime(self) -> Bundle:
         return await self._plane.publish_runtime()
