@@ -19,7 +19,7 @@ test: setup ## Run all tests but those of faults
 	@.venv/bin/pytest -n 2 --dist loadfile -m "not faults" $(ARGS)
 
 test-faults: setup ## Run the tests that kill, freeze and cut (docs/reliability.md says which)
-	@.venv/bin/pytest -m faults $(ARGS)
+	@.venv/bin/pytest -n 2 --dist loadfile -m faults $(ARGS)
 
 up: setup ## Start the stack and print what to try next
 	@.venv/bin/hydracore up $(ARGS)

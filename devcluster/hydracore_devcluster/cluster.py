@@ -139,6 +139,14 @@ class DevCluster:
         process.start()
         await self._wait_ready()
 
+    def pid(self, name: str) -> int | None:
+        """Return the process id of ``etcd``, ``kube-apiserver`` or ``kube-controller-manager``.
+
+        None where it does not run; tests freeze and kill processes by it.
+        """
+        process = self._processes.get(name)
+        return None if process is None else process.pid
+
     async def failure(self) -> DevClusterError:
         """Wait until one of the processes ends by itself, and say which and why."""
         while True:

@@ -72,7 +72,9 @@ class _Operator:
         self._factories = factories
         self._stop = stop
         kubeconfig = str(ctx.settings.kubeconfig) if ctx.settings.kubeconfig else None
-        self._relister = Relister(ctx.kube, ctx.stores.each())
+        self._relister = Relister(
+            ctx.kube, ctx.stores.each(), every_seconds=ctx.settings.relist_seconds
+        )
         self._watcher = Watcher(
             kubeconfig, ctx.stores.each(), listed=self._relister.want, clock=ctx.clock
         )

@@ -58,6 +58,24 @@ class OperatorSettings(BaseSettings):
     agent_trial_seconds: float = Field(
         default=10, ge=1, le=600, description="How long a new runtime has to become healthy."
     )
+    orphan_grace_seconds: float = Field(
+        default=300,
+        ge=1,
+        le=86400,
+        description="How long a server must have been seen without an Instance before it goes.",
+    )
+    orphan_sweep_seconds: float = Field(
+        default=60,
+        ge=1,
+        le=3600,
+        description="How often servers without an Instance are looked for.",
+    )
+    relist_seconds: float = Field(
+        default=300,
+        ge=1,
+        le=3600,
+        description="How often every kind is listed, lest an event that a watch lost stays lost.",
+    )
     workers: int = Field(default=16, ge=1, le=256, description="Reconciles at once per kind.")
     operator_status_addr: Annotated[str | None, AfterValidator(_address)] = Field(
         default=None, description="host:port for /healthz, /readyz and /status (JSON)."

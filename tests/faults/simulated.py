@@ -66,9 +66,14 @@ class Tenant:
             )
         )
         for number in range(agents):
-            agent = self.fleet.add(push_seconds=push_seconds)
-            await self._instance(f"i{number:02d}", agent)
+            await self.add(f"i{number:02d}", push_seconds=push_seconds)
         self.bundle = await self.publish()
+
+    async def add(self, name: str, *, push_seconds: float = 0.3) -> SimAgent:
+        """Create one more instance, with an agent."""
+        agent = self.fleet.add(push_seconds=push_seconds)
+        await self._instance(name, agent)
+        return agent
 
     async def start(self, name: str = "roll", **spec: Any) -> Rollout:
         strategy = Strategy(**spec.pop("strategy", {}))
@@ -170,7 +175,8 @@ class Tenant:
         assert counts is not None
         found = counts.model_dump()
         total = found.pop("total")
-        assert total == sum(found.values()) == len(await self.targets())
+        there = [target for target in await self.targets() if target.spec.rollout_name == name]
+        assert total == sum(found.values()) == len(there)
         assert {state: n for state, n in found.items() if n} == expected
 
     # ---- inside ------------------------------------------------------------------------------

@@ -36,7 +36,7 @@ class InstanceLife:
         self.ledger = ledger
         self.tenant = Tenant(plane, folder)
         self.namespace = self.tenant.namespace
-        self.history = History(plane.layout.database_url)
+        self.history = History(plane.database_url)
         self._plane = plane
         self._admin = plane.admin
         self._root = plane.layout.servers

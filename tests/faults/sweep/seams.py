@@ -83,13 +83,13 @@ def _history(trap: Trap) -> None:
 
     class Counted:
         def __init__(self, database: Database) -> None:
-            self._inner = write(database)
+            self._inner: Any = write(database)
 
         async def __aenter__(self) -> Any:
             self._mine = trap.enter("SQL write")
             return await self._inner.__aenter__()
 
-        async def __aexit__(self, *exc: object) -> bool | None:
+        async def __aexit__(self, *exc: object) -> Any:
             try:
                 return await self._inner.__aexit__(*exc)
             finally:
