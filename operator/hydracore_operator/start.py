@@ -18,6 +18,7 @@ from hydracore_history import History, HistoryError, HistoryUnavailable
 from hydracore_kube import KubeClient, KubeconfigError
 from hydracore_operator.clock import Clock
 from hydracore_operator.context import Context, NotLeader, Stores
+from hydracore_operator.epochs import EpochRecord
 from hydracore_operator.leader import Elector
 from hydracore_operator.settings import OperatorSettings
 from hydracore_operator.wakeups import Queues
@@ -35,6 +36,7 @@ class Opened:
 
     ctx: Context
     elector: Elector
+    epochs: EpochRecord
     queues: Queues
 
 
@@ -106,12 +108,14 @@ def _assemble(
     key: ControlPlaneKey,
     trusted: TrustedKeys,
 ) -> Opened:
+    epochs = EpochRecord(kube, settings.operator_namespace)
     elector = Elector(
         kube,
         namespace=settings.operator_namespace,
         identity=settings.identity,
         lease_seconds=settings.lease_seconds,
         clock=clock,
+        floor=epochs.floor,
     )
     queues = Queues.create(clock)
 
@@ -135,4 +139,4 @@ def _assemble(
         wake_instance=queues.instances.add,
         clock=clock,
     )
-    return Opened(ctx, elector, queues)
+    return Opened(ctx, elector, epochs, queues)

@@ -67,7 +67,7 @@ class Tenant:
         )
         for number in range(agents):
             await self.add(f"i{number:02d}", push_seconds=push_seconds)
-        self.bundle = await self._publish()
+        self.bundle = await self.publish()
 
     async def add(self, name: str, *, push_seconds: float = 0.3) -> SimAgent:
         """Create one more instance, with an agent."""
@@ -209,20 +209,20 @@ class Tenant:
         body: dict[str, Any] = {"metadata": {"annotations": {PAUSED_ANNOTATION: None}}}
         await self.plane.admin.patch(Instance, name, self.namespace, body)
 
-    async def _publish(self) -> Bundle:
+    async def publish(self, version: str = "1.0.0") -> Bundle:
         """Publish a small artifact; simulated agents do not fetch it, the operator verifies it."""
         data = secrets.token_bytes(1000)
-        path = self._folder / f"{self.slug}.bin"
+        path = self._folder / f"{self.slug}-{version}.bin"
         await asyncio.to_thread(path.write_bytes, data)
         sha256 = hashlib.sha256(data).hexdigest()
         signer = BundleSigner.load(self.plane.layout.signing_key)
         made = await self.plane.admin.create(
             Bundle(
-                metadata=ObjectMeta(name=bundle_name("runtime", self.slug, "1.0.0")),
+                metadata=ObjectMeta(name=bundle_name("runtime", self.slug, version)),
                 spec=BundleSpec(
                     component="runtime",
                     slug=self.slug,
-                    version="1.0.0",
+                    version=version,
                     artifact=Artifact(
                         uri=await self.plane.store.put(sha256, path),
                         sha256=sha256,
