@@ -15,6 +15,9 @@ from hydracore_agentclient.errors import (
 from hydracore_agentclient.keys import ControlPlaneKey, bootstrap_token, key_id
 from hydracore_agentclient.models import (
     FINAL_TASK_STATES,
+    ActionCommand,
+    ActionReport,
+    AgentProfile,
     AgentStatus,
     DeepHealth,
     Order,
@@ -24,9 +27,12 @@ from hydracore_agentclient.models import (
 
 __all__ = [
     "FINAL_TASK_STATES",
+    "ActionCommand",
+    "ActionReport",
     "AgentClient",
     "AgentEndpoint",
     "AgentError",
+    "AgentProfile",
     "AgentStatus",
     "ControlPlaneKey",
     "DeepHealth",

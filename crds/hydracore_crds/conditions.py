@@ -66,7 +66,8 @@ QUOTA_EXCEEDED = "QuotaExceeded"
 PROVIDER_UNAUTHORIZED = "ProviderUnauthorized"
 PROVIDER_UNAVAILABLE = "ProviderUnavailable"
 OUTCOME_UNKNOWN = "OutcomeUnknown"
-"""A provider call may have been carried out; the server is looked up before another try."""
+"""A call to a provider or an agent may have been carried out. A server is looked up before another
+try; an action is never tried again, only asked about."""
 PUSH_IN_PROGRESS = "PushInProgress"
 """What would interrupt a push (a deletion, an action) waits until the rollout engine has settled
 the push to this instance."""
@@ -126,7 +127,7 @@ ACTION_FAILED = "ActionFailed"
 INTERRUPTED = "Interrupted"
 """The operator that ran it is gone. It is never run again; evidence may still settle it."""
 NO_EVIDENCE = "NoEvidence"
-"""It may have run; nothing that could prove it was found in time."""
+"""It began, and whoever ran it cannot say how it ended; nobody else could."""
 
 # ---- why an instance is not part of a rollout (Rollout.status.skipped.reasons) ------------------
 SKIP_NOT_RUNNING = "NotRunning"

@@ -29,8 +29,9 @@ FINISHED_STATES: frozenset[str] = frozenset({"succeeded", "failed", "uncertain"}
 """States in which nothing is carried out any more; evidence may still settle ``uncertain``."""
 
 DetailKey = Annotated[str, StringConstraints(min_length=1, max_length=63)]
-DetailText = Annotated[str, StringConstraints(max_length=1024)]
 MAX_DETAILS = 32
+MAX_DETAIL_TEXT = 1024
+DetailText = Annotated[str, StringConstraints(max_length=MAX_DETAIL_TEXT)]
 
 PARAMETERS_FIT = Rule(
     "!has(self.parameters) || self.action == 'apply-updates'",
