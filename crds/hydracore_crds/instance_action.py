@@ -16,6 +16,7 @@ from hydracore_crds.base import (
     Rule,
     ShortText,
     Time,
+    Uuid,
     Wire,
     immutable,
     rules,
@@ -94,6 +95,9 @@ class InstanceActionStatus(Wire):
 
     observed_generation: int | None = None
     state: ActionState | None = None
+    instance_id: Uuid | None = Field(
+        default=None, description="Id of the Instance that it is for, so that no namesake has it."
+    )
     started_at: Time | None = None
     deadline: Time | None = Field(
         default=None, description="Without evidence until then it ends as uncertain or failed."

@@ -13,6 +13,7 @@ from hydracore_artifacts.store import ArtifactStore
 from hydracore_crds import (
     Bundle,
     Instance,
+    InstanceAction,
     InstanceClass,
     Rollout,
     RolloutTarget,
@@ -34,6 +35,9 @@ class Stores:
     """The last known objects of every kind."""
 
     instances: ObjectStore[Instance] = field(default_factory=lambda: ObjectStore(Instance))
+    actions: ObjectStore[InstanceAction] = field(
+        default_factory=lambda: ObjectStore(InstanceAction)
+    )
     rollouts: ObjectStore[Rollout] = field(default_factory=lambda: ObjectStore(Rollout))
     targets: ObjectStore[RolloutTarget] = field(default_factory=lambda: ObjectStore(RolloutTarget))
     policies: ObjectStore[UpdatePolicy] = field(default_factory=lambda: ObjectStore(UpdatePolicy))
@@ -49,6 +53,7 @@ class Stores:
             self.bundles,
             self.policies,
             self.instances,
+            self.actions,
             self.rollouts,
             self.targets,
         )

@@ -16,6 +16,7 @@ class Factories:
     """How each reconciler is built."""
 
     instances: Callable[[Context], Reconciler]
+    actions: Callable[[Context], Reconciler]
     bundles: Callable[[Context], Reconciler]
     policies: Callable[[Context], Reconciler]
     tenants: Callable[[Context], Reconciler]
@@ -24,6 +25,7 @@ class Factories:
 
 def default_factories() -> Factories:
     """Return the operator's own reconcilers. Imported here, so that tests can do without."""
+    from hydracore_operator.actions import ActionReconciler  # noqa: PLC0415
     from hydracore_operator.bundles import BundleReconciler  # noqa: PLC0415
     from hydracore_operator.health import HealthLoop, Together, Verdicts  # noqa: PLC0415
     from hydracore_operator.instances import Collector, InstanceReconciler  # noqa: PLC0415
@@ -33,6 +35,7 @@ def default_factories() -> Factories:
     verdicts = Verdicts()
     return Factories(
         instances=lambda ctx: InstanceReconciler(ctx, verdicts=verdicts),
+        actions=ActionReconciler,
         bundles=BundleReconciler,
         policies=PolicyReconciler,
         tenants=TenantReconciler,
@@ -68,6 +71,7 @@ class Wiring:
             (queues.bundles, factories.bundles(ctx)),
             (queues.policies, factories.policies(ctx)),
             (queues.instances, factories.instances(ctx)),
+            (queues.actions, factories.actions(ctx)),
             (queues.tenants, factories.tenants(ctx)),
         )
         self._stopping = asyncio.Event()

@@ -24,6 +24,7 @@ from hydracore_agent.actions.request import ActionRequest
 from hydracore_agent.clock import Clock
 from hydracore_agent.errors import describe_os_error
 from hydracore_agent.http import Refusal
+from hydracore_agent.orders.intake import check_epoch
 from hydracore_agent.orders.memory import OrderMemory
 
 log = logging.getLogger(__name__)
@@ -138,7 +139,9 @@ class ActionRunner:
         return 202, record
 
     def _take(self, request: ActionRequest) -> tuple[bool, ActionRecord]:
-        # A refusal is raised outside: what was learnt of the epoch is to be kept.
+        # The epoch first, in a write of its own: then the action's is the last that can fail.
+        with self._orders.change() as orders:
+            check_epoch(orders, request.epoch)
         with self._orders.change() as orders:
             taken = take_action(orders, self._memory.read(), request, self._now())
             if not isinstance(taken, Refusal) and taken[0]:
@@ -148,6 +151,8 @@ class ActionRunner:
         return taken
 
     def _settle(self, action_id: str, epoch: int) -> ActionRecord:
+        with self._orders.change() as orders:
+            check_epoch(orders, epoch)
         with self._orders.change() as orders:
             known = self._memory.read()
             record = take_settlement(orders, known, action_id, epoch, self._now())

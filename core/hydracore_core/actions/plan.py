@@ -24,7 +24,6 @@ from hydracore_crds.base import find
 from hydracore_crds.instance_action import FINISHED_STATES
 from hydracore_crds.names import PAUSED_ANNOTATION
 
-
 OPEN_REASONS = frozenset({conditions.INTERRUPTED, conditions.OUTCOME_UNKNOWN})
 """Why an action is uncertain although evidence may still be found."""
 
@@ -37,7 +36,7 @@ def decide(view: ActionView) -> Decision:
     """
     state = view.action.status.state or "pending"
     if state == "pending":
-        if view.terminating:
+        if view.terminating or view.action.deleting:
             return Rest()
         return _refusal(view) or _hindrance(view) or _start(view)
     if state == "running":

@@ -46,6 +46,7 @@ class Recorder:
     def factories(self) -> Factories:
         return Factories(
             instances=self._build("instances"),
+            actions=self._build("actions"),
             bundles=self._build("bundles"),
             policies=self._build("policies"),
             tenants=self._build("tenants"),
