@@ -46,6 +46,12 @@ def decide(view: ActionView) -> Decision:
     return Rest()
 
 
+def is_over(action: InstanceAction) -> bool:
+    """Whether nothing more is to be expected: it has ended, and no evidence is sought any more."""
+    state = action.status.state or "pending"
+    return state in FINISHED_STATES and (state != "uncertain" or not _is_open(action))
+
+
 def start_by(action: InstanceAction, now: datetime) -> datetime:
     """Return until when an action may start."""
     return (action.metadata.creation_timestamp or now) + START_WITHIN
@@ -131,10 +137,13 @@ def _running(view: ActionView) -> Decision:
 
 
 def _can_be_settled(view: ActionView) -> bool:
-    condition = find(view.action.status.conditions, conditions.SUCCEEDED)
-    open_ = condition is not None and condition.reason in OPEN_REASONS
     there = view.instance is not None and _gone(view.action, view.instance) is None
-    return open_ and there and view.now < settle_by(view.action, view.now)
+    return _is_open(view.action) and there and view.now < settle_by(view.action, view.now)
+
+
+def _is_open(action: InstanceAction) -> bool:
+    condition = find(action.status.conditions, conditions.SUCCEEDED)
+    return condition is not None and condition.reason in OPEN_REASONS
 
 
 def _gone(action: InstanceAction, instance: Instance) -> str | None:

@@ -241,7 +241,8 @@ async def test_status_is_served(settings: OperatorSettings, free_port: int) -> N
         async with session.get(f"http://{address}/status") as answer:
             status = json.loads(await answer.text())
     assert status["leading"] is True
-    assert set(status["queues"]) == {"bundles", "policies", "instances", "tenants"}
+    queues = {"bundles", "policies", "instances", "actions", "tenants"}
+    assert set(status["queues"]) == queues
 
 
 @pytest.fixture

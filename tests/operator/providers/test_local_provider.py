@@ -246,7 +246,9 @@ async def test_a_reboot_after_its_time_does_nothing(root: Path) -> None:
     server = await provider.create(request())
     before = machine_pid(root)
     with pytest.raises(TooLateError):
-        await provider.reboot(server.id, request_id="late", not_after=datetime.now(UTC))
+        await provider.reboot(
+            server.id, request_id="late", not_after=datetime(2020, 1, 1, tzinfo=UTC)
+        )
     assert await provider.reboot_of(server.id, "late") is None
     assert machine_pid(root) == before
 
