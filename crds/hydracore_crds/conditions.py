@@ -14,7 +14,7 @@ SUCCEEDED = "Succeeded"
 PROGRESSING = "Progressing"
 WINDOW_OPEN = "WindowOpen"
 ARCHIVED = "Archived"
-"""On a Rollout that is being deleted, only where its way into history has to wait."""
+"""Only where removal (asked for, or due) has to wait for history; its message says why."""
 
 # ---- Bundle Ready ------------------------------------------------------------------------------
 VERIFIED = "Verified"
@@ -107,6 +107,8 @@ ABORTED = "Aborted"
 INSTANCE_DELETED = "InstanceDeleted"
 SUPERSEDED = "Superseded"
 RETRY_REFUSED = "RetryRefused"
+ALREADY_EXECUTED = "AlreadyExecuted"
+"""Work of this kind, namespace, name and spec already ran for a former object; nothing was sent."""
 
 # ---- InstanceAction (Succeeded: Unknown until it is finished or where nobody can know) -----------
 WAITING_FOR_ACTION = "WaitingForAction"

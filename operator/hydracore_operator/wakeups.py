@@ -16,7 +16,9 @@ from hydracore_crds import (
     UpdatePolicy,
 )
 from hydracore_crds.instance_action import FINISHED_STATES
+from hydracore_crds.rollout import FINAL_STATES
 from hydracore_kube import Namespace
+from hydracore_operator.archive.reconciler import archive_key
 from hydracore_operator.clock import Clock
 from hydracore_operator.context import Stores
 from hydracore_operator.queue import WorkQueue
@@ -32,6 +34,7 @@ class Queues:
         bundles: Names of Bundles.
         policies: Keys ``namespace/name`` of UpdatePolicies.
         tenants: Namespaces.
+        archive: Keys ``plural/namespace/name`` of finished objects.
     """
 
     instances: WorkQueue
@@ -39,16 +42,24 @@ class Queues:
     bundles: WorkQueue
     policies: WorkQueue
     tenants: WorkQueue
+    archive: WorkQueue
 
     @classmethod
     def create(cls, clock: Clock) -> Queues:
         """Return empty queues."""
-        names = ("instances", "actions", "bundles", "policies", "tenants")
+        names = ("instances", "actions", "bundles", "policies", "tenants", "archive")
         return cls(*(WorkQueue(name, clock=clock) for name in names))
 
     def each(self) -> tuple[WorkQueue, ...]:
         """Return all queues."""
-        return (self.bundles, self.policies, self.instances, self.actions, self.tenants)
+        return (
+            self.bundles,
+            self.policies,
+            self.instances,
+            self.actions,
+            self.tenants,
+            self.archive,
+        )
 
 
 @dataclass
@@ -80,9 +91,12 @@ class Wakeups:
             self.queues.instances.add(instance.key)
         for action in stores.actions.all():
             self.queues.actions.add(action.key)
+            self._finished(action)
         for store in (stores.instances, stores.rollouts, stores.targets, stores.policies):
             for obj in store.all():
                 self._tenant(obj)
+        for rollout in stores.rollouts.all():
+            self._finished(rollout)
         for namespace in stores.namespaces.all():
             if namespace.tenant_id is not None:
                 self.queues.tenants.add(namespace.key)
@@ -103,10 +117,11 @@ class Wakeups:
             self._deleting_bundles()
 
     def action(self, old: InstanceAction | None, new: InstanceAction | None) -> None:
-        """Wake the action, and those that wait for it to end."""
+        """Wake the action, those that wait for it to end, and the archive."""
         obj = new or old
         if obj is not None:
             self.queues.actions.add(obj.key)
+            self._finished(obj)
             self._open_actions(obj.metadata.namespace or "", obj.spec.instance_name)
 
     def bundle(self, old: Bundle | None, new: Bundle | None) -> None:
@@ -143,10 +158,11 @@ class Wakeups:
             self._tenant(obj)
 
     def rollout(self, old: Rollout | None, new: Rollout | None) -> None:
-        """Wake the tenant, and Bundles that wait for the rollout to let go of them."""
+        """Wake the tenant, the archive, and Bundles that wait for the rollout's end."""
         obj = new or old
         if obj is not None:
             self._tenant(obj)
+            self._finished(obj)
             self._deleting_bundles()
 
     def target(self, old: RolloutTarget | None, new: RolloutTarget | None) -> None:
@@ -177,6 +193,11 @@ class Wakeups:
             open_ = action.status.state not in FINISHED_STATES
             if open_ and action.spec.instance_name == instance_name:
                 self.queues.actions.add(action.key)
+
+    def _finished(self, obj: Rollout | InstanceAction) -> None:
+        ends = FINAL_STATES if isinstance(obj, Rollout) else FINISHED_STATES
+        if obj.status.state in ends:
+            self.queues.archive.add(archive_key(obj))
 
     def _policies(self, namespace: str) -> None:
         for policy in self.stores.policies.in_namespace(namespace):
