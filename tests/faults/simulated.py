@@ -68,7 +68,7 @@ class Tenant:
         for number in range(agents):
             agent = self.fleet.add(push_seconds=push_seconds)
             await self._instance(f"i{number:02d}", agent)
-        self.bundle = await self._publish()
+        self.bundle = await self.publish()
 
     async def start(self, name: str = "roll", **spec: Any) -> Rollout:
         strategy = Strategy(**spec.pop("strategy", {}))
@@ -203,20 +203,20 @@ class Tenant:
         body: dict[str, Any] = {"metadata": {"annotations": {PAUSED_ANNOTATION: None}}}
         await self.plane.admin.patch(Instance, name, self.namespace, body)
 
-    async def _publish(self) -> Bundle:
+    async def publish(self, version: str = "1.0.0") -> Bundle:
         """Publish a small artifact; simulated agents do not fetch it, the operator verifies it."""
         data = secrets.token_bytes(1000)
-        path = self._folder / f"{self.slug}.bin"
+        path = self._folder / f"{self.slug}-{version}.bin"
         await asyncio.to_thread(path.write_bytes, data)
         sha256 = hashlib.sha256(data).hexdigest()
         signer = BundleSigner.load(self.plane.layout.signing_key)
         made = await self.plane.admin.create(
             Bundle(
-                metadata=ObjectMeta(name=bundle_name("runtime", self.slug, "1.0.0")),
+                metadata=ObjectMeta(name=bundle_name("runtime", self.slug, version)),
                 spec=BundleSpec(
                     component="runtime",
                     slug=self.slug,
-                    version="1.0.0",
+                    version=version,
                     artifact=Artifact(
                         uri=await self.plane.store.put(sha256, path),
                         sha256=sha256,

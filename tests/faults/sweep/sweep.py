@@ -1,0 +1,188 @@
+"""The sweep itself: one life of a scenario for every outgoing call that the operator may die at."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from multiprocessing.context import ForkServerContext
+from pathlib import Path
+from typing import Protocol
+
+from hydracore_devcluster.install import NAMESPACE
+from tests.faults.plane import Plane
+from tests.faults.sweep.operator import Orders
+from tests.faults.sweep.processes import Forked, expire_lease, running
+from tests.faults.sweep.trap import Call, Kill, Moment
+from tests.faults.sweep.watched import Watched
+from tests.faults.waiting import until
+
+LIFE_SECONDS = 30.0
+QUIET_SECONDS = 1.0
+LONG_QUIET_SECONDS = 60.0
+WRITES = ("POST", "PUT", "PATCH", "DELETE", "SQL")
+MISSES = 2
+"""The sweep ends after so many lives in a row in which the call was not reached."""
+MOST_CALLS = 400
+
+
+class Scenario(Protocol):
+    """What the operator is made to do, again and again.
+
+    Attributes:
+        name: For people.
+        namespace: Where it happens.
+        ahead: How far the operator's wall clock is ahead.
+    """
+
+    name: str
+    namespace: str
+    ahead: timedelta
+
+    async def begin(self) -> None:
+        """Make what this life is about; no operator runs."""
+
+    async def step(self) -> bool:
+        """Look once, and act if something is due; return whether the goal is reached."""
+
+    async def check(self) -> None:
+        """Assert the invariants from the provider's and the agents' ledgers."""
+
+    def describe(self) -> str:
+        """Say how it stands, for a failure's text."""
+
+
+@dataclass
+class Swept:
+    """What a sweep did.
+
+    Attributes:
+        calls: The calls of a life without a crash.
+        fatal: The calls that operators died of.
+        seconds: How long it took.
+    """
+
+    scenario: str
+    moment: Moment
+    calls: list[Call] = field(default_factory=list)
+    fatal: list[Call] = field(default_factory=list)
+    seconds: float = 0.0
+
+    def check(self) -> None:
+        """Assert that operators died at every kind of call that a life without a crash makes."""
+        missed = {call.what for call in self.calls} - {call.what for call in self.fatal}
+        assert not missed, f"never killed at: {sorted(missed)}"
+        assert len(self.fatal) >= len(self.calls) * 3 // 4, str(self)
+
+    def __str__(self) -> str:
+        kinds = Counter(call.what for call in self.fatal)
+        shown = ", ".join(f"{n}x {what}" for what, n in sorted(kinds.items()))
+        return (
+            f"{self.scenario}, killed {self.moment} the call: {len(self.calls)} calls without a "
+            f"crash, {len(self.fatal)} crashes, {self.seconds:.0f} s; {shown}"
+        )
+
+
+class Stage:
+    """A control plane without an operator of its own, and the means to start such that die."""
+
+    def __init__(self, plane: Plane, forks: ForkServerContext, folder: Path) -> None:
+        self.plane = plane
+        self._forks = forks
+        self._folder = folder
+        self._lives = 0
+
+    def orders(self, scenario: Scenario, kill: Kill | None) -> Orders:
+        self._lives += 1
+        name = f"{scenario.name}-{self._lives:03d}"
+        env = self.plane.operator_env(0)
+        env.pop("HYDRACORE_OPERATOR_STATUS_ADDR")
+        env["HYDRACORE_HEALTH_INTERVAL_SECONDS"] = "3600"
+        return Orders(
+            env=env,
+            log=self._folder / f"{name}.log",
+            journal=self._folder / f"{name}.calls",
+            kill=kill,
+            namespaces=frozenset({scenario.namespace, NAMESPACE}),
+            ahead=scenario.ahead,
+        )
+
+    async def live(self, scenario: Scenario, kill: Kill | None) -> tuple[list[Call], Call | None]:
+        """Let the scenario run its whole life, with one crash in it.
+
+        Returns:
+            The calls of the first operator, and the one that it died of, if it did.
+        """
+        await scenario.begin()
+        async with Watched(self.plane.admin, scenario.namespace) as watched:
+            async with running(self._forks, self.orders(scenario, kill)) as first:
+                await self._until_goal(scenario, first, watched)
+                if first.alive:
+                    await watched.quiet(QUIET_SECONDS, within=LIFE_SECONDS)
+            first.check_log()
+            calls, fatal = first.calls, first.fatal
+            await expire_lease(self.plane.admin)
+            if fatal is not None:
+                async with running(self._forks, self.orders(scenario, None)) as second:
+                    await self._until_goal(scenario, second, watched)
+                    assert second.alive, second.tail()
+                    await watched.quiet(QUIET_SECONDS, within=LIFE_SECONDS)
+                second.check_log()
+                await expire_lease(self.plane.admin)
+            await scenario.check()
+            assert watched.broken == []
+        return calls, fatal
+
+    async def sweep(
+        self, scenario: Scenario, moment: Moment, *, tell: Callable[[str], None] = print
+    ) -> Swept:
+        """Live once without a crash, then once for every call until none is left."""
+        began, out, misses, number = time.monotonic(), Swept(scenario.name, moment), 0, 0
+        out.calls, _ = await self.live(scenario, None)
+        while misses < MISSES:
+            number += 1
+            assert number <= MOST_CALLS, "the number of calls is not bounded"
+            _, fatal = await self.live(scenario, Kill(number, moment))
+            misses = misses + 1 if fatal is None else 0
+            if fatal is not None:
+                out.fatal.append(fatal)
+                out.seconds = time.monotonic() - began
+                tell(f"{scenario.name} {moment} {number}: {fatal.what} ({out.seconds:.0f} s)")
+        return out
+
+    async def with_operator(self, scenario: Scenario, act: Callable[[], Awaitable[None]]) -> None:
+        """Do something while an operator works that is not to die."""
+        async with running(self._forks, self.orders(scenario, None)):
+            await act()
+        await expire_lease(self.plane.admin)
+
+    async def rest(self, scenario: Scenario) -> None:
+        """Once the world is settled, an operator that starts anew writes nothing for a minute."""
+        async with (
+            Watched(self.plane.admin, scenario.namespace) as watched,
+            running(self._forks, self.orders(scenario, None)) as last,
+        ):
+            await watched.quiet(LONG_QUIET_SECONDS, within=LONG_QUIET_SECONDS + LIFE_SECONDS)
+            assert last.alive
+            written = [
+                call.what for call in last.calls if not call.what.startswith(("GET", "LIST"))
+            ]
+            assert [what for what in written if not what.startswith(("agent", "provider"))] == []
+        await expire_lease(self.plane.admin)
+
+    async def _until_goal(self, scenario: Scenario, operator: Forked, watched: Watched) -> None:
+        """Return once the goal is reached or the operator has died as it was told to."""
+
+        async def look() -> bool:
+            if not operator.alive:
+                assert operator.fatal is not None, operator.tail()
+                return True
+            return await scenario.step()
+
+        def state() -> str:
+            calls = "\n".join(f"{c.number} {c.what}" for c in operator.calls[-12:])
+            return f"{scenario.describe()}\n{watched.newest()}\n{calls}\n{operator.tail()}"
+
+        await until(look, f"{scenario.name} to be done", LIFE_SECONDS, every=0.03, state=state)
