@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -76,6 +76,7 @@ class Context:
         epoch: The number of this leadership. Raises :class:`NotLeader` as soon as the Lease
             cannot be trusted any more, also in a process that was frozen, so that nothing is
             sent under a lost leadership: call it for each order, do not keep its answer.
+        llm: The language models that new agents are told of, with their keys.
         wake_tenant: Has the tenant of this namespace reconciled soon.
         wake_instance: Has the Instance of this key (``namespace/name``) reconciled soon.
         clock: Where ``now`` comes from; for durations and sleeping.
@@ -91,6 +92,7 @@ class Context:
     stores: Stores
     now: Callable[[], datetime]
     epoch: Callable[[], int]
+    llm: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
     wake_tenant: Callable[[str], None] = lambda _namespace: None
     wake_instance: Callable[[str], None] = lambda _key: None
     clock: Clock = field(default_factory=SystemClock)

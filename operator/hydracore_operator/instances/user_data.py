@@ -40,6 +40,7 @@ def user_data(ctx: Context, instance: Instance, bundle: Bundle) -> dict[str, Any
         "trialSeconds": ctx.settings.agent_trial_seconds,
         "heartbeatSeconds": ctx.settings.health_interval_seconds,
         "runtime": _runtime(bundle),
+        "llm": [dict(one) for one in ctx.llm],
     }
 
 
