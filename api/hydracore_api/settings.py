@@ -40,6 +40,9 @@ class Settings(BaseSettings):
     rollout_wait_seconds: float = Field(
         default=5, ge=0, description="How long a rollout's POST waits for the operator's targets."
     )
+    action_wait_seconds: float = Field(
+        default=30, ge=0, description="How long an action's POST waits for its end."
+    )
     heartbeat_seconds: int = Field(default=30, ge=1, le=3600)
 
     @field_validator("trusted_proxies", mode="before")

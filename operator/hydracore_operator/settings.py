@@ -58,6 +58,11 @@ class OperatorSettings(BaseSettings):
     agent_trial_seconds: float = Field(
         default=10, ge=1, le=600, description="How long a new runtime has to become healthy."
     )
+    agent_llm_file: Path | None = Field(
+        default=None,
+        description="JSON list of {name, baseUrl, model, apiKey}: OpenAI-compatible endpoints that "
+        "new agents ask in this order. Without it they chat offline.",
+    )
     finished_ttl_seconds: float = Field(
         default=7 * 86400,
         ge=1,

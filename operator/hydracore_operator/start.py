@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 
@@ -20,6 +21,7 @@ from hydracore_operator.clock import Clock
 from hydracore_operator.context import Context, NotLeader, Stores
 from hydracore_operator.epochs import EpochRecord
 from hydracore_operator.leader import Elector
+from hydracore_operator.llm import LlmFileError, load_llm
 from hydracore_operator.settings import OperatorSettings
 from hydracore_operator.wakeups import Queues
 
@@ -98,6 +100,13 @@ def _load(settings: OperatorSettings) -> tuple[ControlPlaneKey, TrustedKeys, Art
         raise StartError(f"HYDRACORE_ARTIFACTS_URL: {fault}") from fault
 
 
+def _llm(settings: OperatorSettings) -> Sequence[Mapping[str, Any]]:
+    try:
+        return load_llm(settings.agent_llm_file)
+    except LlmFileError as fault:
+        raise StartError(f"HYDRACORE_AGENT_LLM_FILE: {fault}") from fault
+
+
 def _assemble(
     settings: OperatorSettings,
     clock: Clock,
@@ -135,6 +144,7 @@ def _assemble(
         stores=Stores(),
         now=clock.now,
         epoch=epoch,
+        llm=_llm(settings),
         wake_tenant=queues.tenants.add,
         wake_instance=queues.instances.add,
         clock=clock,

@@ -15,6 +15,7 @@ PASSED_ON = (
     "CLUSTER_NAME",
     "LEASE_SECONDS",
     "HEALTH_INTERVAL_SECONDS",
+    "AGENT_LLM_FILE",
     "AGENT_TRIAL_SECONDS",
 )
 """Settings that whoever starts the stack may set in the environment."""

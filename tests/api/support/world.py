@@ -26,6 +26,7 @@ from hydracore_crds import (
     Bundle,
     Condition,
     Instance,
+    InstanceAction,
     InstanceClass,
     ObjectMeta,
     OwnerReference,
@@ -198,6 +199,26 @@ class World:
             "status": {"state": state, "attempt": 1, **status},
         }
         return self.kube.put(RolloutTarget.model_validate(wire))
+
+    def action(
+        self,
+        name: str,
+        instance: Instance,
+        action: str = "power-cycle",
+        *,
+        metadata: dict[str, Any] | None = None,
+        **status: Any,
+    ) -> InstanceAction:
+        wire = {
+            "metadata": {
+                "name": name,
+                "namespace": instance.metadata.namespace,
+                **(metadata or {}),
+            },
+            "spec": {"instanceName": instance.metadata.name, "action": action},
+            "status": status,
+        }
+        return self.kube.put(InstanceAction.model_validate(wire))
 
     def report(self, rollout: Rollout, **status: Any) -> Rollout:
         """Write a rollout's status as the operator does; counts from its targets."""

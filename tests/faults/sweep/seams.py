@@ -16,12 +16,35 @@ from typing import Any
 from hydracore_agentclient import AgentClient
 from hydracore_history.database import Database
 from hydracore_kube.transport import Transport
-from hydracore_operator.providers.local import LocalProvider, processes, record
+from hydracore_operator.providers.local import LocalProvider, processes, reboots, record
 from tests.faults.sweep.trap import Trap
 
-AGENT_CALLS = ("status", "deep_health", "send_order", "task", "abort", "power_cycle")
-PROVIDER_CALLS = ("create", "find", "get", "list", "power_on", "power_cycle", "delete")
-PROVIDER_STEPS = ((record, ("make_folder", "remove_folder")), (processes, ("start_machine",)))
+AGENT_CALLS = (
+    "status",
+    "deep_health",
+    "send_order",
+    "task",
+    "abort",
+    "run_action",
+    "action",
+    "settle_action",
+)
+PROVIDER_CALLS = (
+    "create",
+    "find",
+    "get",
+    "list",
+    "power_on",
+    "power_cycle",
+    "reboot",
+    "reboot_of",
+    "delete",
+)
+PROVIDER_STEPS = (
+    (record, ("make_folder", "remove_folder")),
+    (reboots, ("note",)),
+    (processes, ("start_machine",)),
+)
 """What the local provider does to the machine, so that it is also killed half-way."""
 
 _NAMES = re.compile(r"/namespaces/([^/]+)")

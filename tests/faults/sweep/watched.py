@@ -7,12 +7,25 @@ import time
 from types import TracebackType
 from typing import Any, Self
 
-from hydracore_crds import Instance, Resource, Rollout, RolloutTarget, UpdatePolicy
+from hydracore_crds import (
+    Instance,
+    InstanceAction,
+    Resource,
+    Rollout,
+    RolloutTarget,
+    UpdatePolicy,
+)
 from hydracore_kube import KubeClient, ObjectStore, Reflector
 from tests.faults.waiting import until
 
 STAYS = frozenset({"succeeded", "failed", "cancelled"})
-KINDS: tuple[type[Resource], ...] = (Instance, Rollout, RolloutTarget, UpdatePolicy)
+KINDS: tuple[type[Resource], ...] = (
+    Instance,
+    InstanceAction,
+    Rollout,
+    RolloutTarget,
+    UpdatePolicy,
+)
 READY_SECONDS = 10.0
 
 
@@ -65,6 +78,16 @@ class Watched:
         self._changes.append((time.monotonic(), f"{type(obj).KIND.kind} {obj.key} {version}"))
         if isinstance(old, RolloutTarget) and isinstance(new, RolloutTarget):
             self._target(old, new)
+        if isinstance(old, InstanceAction) and isinstance(new, InstanceAction):
+            self._action(old, new)
+
+    def _action(self, old: InstanceAction, new: InstanceAction) -> None:
+        """What has ended stays, and nothing runs a second time."""
+        before, after = old.status.state, new.status.state
+        if before != after and (before in STAYS or after == "pending"):
+            self.broken.append(f"{new.key}: {before} became {after}")
+        if before == "uncertain" and after == "running":
+            self.broken.append(f"{new.key}: it was started again")
 
     def _target(self, old: RolloutTarget, new: RolloutTarget) -> None:
         """A terminal state stays (I5)."""

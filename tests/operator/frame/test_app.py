@@ -47,6 +47,7 @@ class Recorder:
     def factories(self) -> Factories:
         return Factories(
             instances=self._build("instances"),
+            actions=self._build("actions"),
             bundles=self._build("bundles"),
             policies=self._build("policies"),
             tenants=self._build("tenants"),
@@ -242,7 +243,8 @@ async def test_status_is_served(settings: OperatorSettings, free_port: int) -> N
         async with session.get(f"http://{address}/status") as answer:
             status = json.loads(await answer.text())
     assert status["leading"] is True
-    assert set(status["queues"]) == {"bundles", "policies", "instances", "tenants", "archive"}
+    queues = {"bundles", "policies", "instances", "actions", "tenants", "archive"}
+    assert set(status["queues"]) == queues
 
 
 @pytest.fixture
