@@ -68,7 +68,8 @@ PROVIDER_UNAVAILABLE = "ProviderUnavailable"
 OUTCOME_UNKNOWN = "OutcomeUnknown"
 """A provider call may have been carried out; the server is looked up before another try."""
 PUSH_IN_PROGRESS = "PushInProgress"
-"""Deletion waits until the rollout engine has settled the push to this instance."""
+"""What would interrupt a push (a deletion, an action) waits until the rollout engine has settled
+the push to this instance."""
 
 # ---- UpdatePolicy ------------------------------------------------------------------------------
 ACCEPTED = "Accepted"
@@ -105,6 +106,27 @@ ABORTED = "Aborted"
 INSTANCE_DELETED = "InstanceDeleted"
 SUPERSEDED = "Superseded"
 RETRY_REFUSED = "RetryRefused"
+
+# ---- InstanceAction (Succeeded: Unknown until it is finished or where nobody can know) -----------
+WAITING_FOR_ACTION = "WaitingForAction"
+"""Another action runs on the instance; this one is next."""
+DUPLICATE_ACTION = "DuplicateAction"
+"""The same action with the same parameters was asked for before and is not finished yet."""
+ALREADY_EXECUTED = "AlreadyExecuted"
+"""An object with this namespace, name and spec ran before: a restore or a re-sync runs nothing."""
+INSTANCE_NOT_FOUND = "InstanceNotFound"
+INSTANCE_NOT_RUNNING = "InstanceNotRunning"
+START_DEADLINE_EXCEEDED = "StartDeadlineExceeded"
+"""What it had to wait for lasted too long; it never ran and never will."""
+NOT_CARRIED_OUT = "NotCarriedOut"
+"""It was sent or about to be sent, and the agent has confirmed that it never will run."""
+REFUSED = "RefusedByAgent"
+ACTION_FAILED = "ActionFailed"
+"""The agent ran it, and says that it failed; the message says why."""
+INTERRUPTED = "Interrupted"
+"""The operator that ran it is gone. It is never run again; evidence may still settle it."""
+NO_EVIDENCE = "NoEvidence"
+"""It may have run; nothing that could prove it was found in time."""
 
 # ---- why an instance is not part of a rollout (Rollout.status.skipped.reasons) ------------------
 SKIP_NOT_RUNNING = "NotRunning"
