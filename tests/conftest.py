@@ -27,8 +27,11 @@ from hydracore_devcluster.cluster import DevCluster
 from hydracore_devcluster.install import Accounts, install
 from hydracore_devcluster.layout import ProjectLayout, find_project
 from hydracore_devcluster.progress import Progress
+from tests.rights.session import hand_in
 from tests.support.postgres import binaries
 from tests.support.postgres.server import PostgresServer
+
+pytest_plugins = ["tests.rights.plugin"]
 
 Kubectl = Callable[..., "subprocess.CompletedProcess[str]"]
 _KUBECTL_SECONDS = 60
@@ -73,6 +76,7 @@ async def cluster(
         yield TestCluster(dev, await install(dev, project))
     finally:
         await dev.stop()
+        hand_in(dev.state, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from hydracore_devcluster import certificates, commands, kubeconfig, ports
+from hydracore_devcluster import audit, certificates, commands, kubeconfig, ports
 from hydracore_devcluster.assets import Assets
 from hydracore_devcluster.client import Api, ApiError, ApiUnreachableError
 from hydracore_devcluster.commands import Ports
@@ -111,6 +111,7 @@ class DevCluster:
             )
         try:
             self._pki = certificates.ensure(self.state.certificates, self._now())
+            audit.write_policy(self.state)
             token = self._admin_token()
             for attempt in range(1, _PORT_ATTEMPTS + 1):
                 self._choose_ports(again=attempt > 1)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from hydracore_devcluster import audit
 from hydracore_devcluster.assets import Assets
 from hydracore_devcluster.certificates import Certificates
 from hydracore_devcluster.layout import StateLayout
@@ -93,6 +94,7 @@ def apiserver(assets: Assets, state: StateLayout, pki: Certificates, ports: Port
             "endpoint-reconciler-type": "none",
             "profiling": "false",
             "shutdown-delay-duration": "0s",
+            **audit.flags(state),
         },
     )
 
