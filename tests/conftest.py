@@ -21,13 +21,14 @@ import pytest_asyncio
 
 from hydracore_crds.names import TENANT_LABEL
 from hydracore_devcluster.assets import Assets
+from hydracore_devcluster.audit import new_log
 from hydracore_devcluster.build import provide
 from hydracore_devcluster.client import Api
 from hydracore_devcluster.cluster import DevCluster
 from hydracore_devcluster.install import Accounts, install
 from hydracore_devcluster.layout import ProjectLayout, find_project
 from hydracore_devcluster.progress import Progress
-from tests.rights.session import hand_in
+from tests.rights.session import folder
 from tests.support.postgres import binaries
 from tests.support.postgres.server import PostgresServer
 
@@ -70,13 +71,13 @@ async def cluster(
     project: ProjectLayout, assets: Assets, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[TestCluster]:
     """A real control plane for the session, definitions and rights installed."""
-    dev = DevCluster(tmp_path_factory.mktemp("cluster"), assets)
+    log = new_log(folder(tmp_path_factory))
+    dev = DevCluster(tmp_path_factory.mktemp("cluster"), assets, audit_log=log)
     await dev.start()
     try:
         yield TestCluster(dev, await install(dev, project))
     finally:
         await dev.stop()
-        hand_in(dev.state, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")

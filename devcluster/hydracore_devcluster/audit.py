@@ -6,6 +6,7 @@ By it the rights in ``manifests/rbac`` are checked against the calls that are re
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,10 @@ OUR_ACCOUNTS = "system:serviceaccounts:hydracore-system"
 MAX_FILE_MEGABYTES = 64
 MAX_OLD_FILES = 3
 """Files kept beside the current one; what is older is dropped."""
+
+FOLDER_VARIABLE = "HYDRACORE_AUDIT_DIR"
+"""Environment variable: a folder where clusters keep their audit logs, each its own, instead of
+in their state folders, which may be removed with them."""
 
 _GROUP = "hydracore.io"
 _CHANGES = ["create", "update", "patch", "delete", "deletecollection"]
@@ -62,17 +67,16 @@ def write_policy(state: StateLayout) -> None:
     write_private(state.audit_policy, yaml.safe_dump(policy(), sort_keys=False).encode())
 
 
-def flags(state: StateLayout) -> dict[str, object]:
+def new_log(folder: Path) -> Path:
+    """Return a path for one cluster's log in a folder that several share."""
+    return folder.absolute() / f"audit-{secrets.token_hex(8)}.log"
+
+
+def flags(state: StateLayout, log: Path) -> dict[str, object]:
     """Return the API server's flags for a log of bounded size."""
     return {
         "audit-policy-file": state.audit_policy,
-        "audit-log-path": state.audit_log,
+        "audit-log-path": log,
         "audit-log-maxsize": MAX_FILE_MEGABYTES,
         "audit-log-maxbackup": MAX_OLD_FILES,
     }
-
-
-def log_files(log: Path) -> list[Path]:
-    """Return the files of an audit log, the oldest first, the current one last."""
-    old = sorted(log.parent.glob(f"{log.stem}-*{log.suffix}"))
-    return [*old, log] if log.exists() else old

@@ -69,7 +69,9 @@ def etcd(assets: Assets, state: StateLayout, pki: Certificates, ports: Ports) ->
     )
 
 
-def apiserver(assets: Assets, state: StateLayout, pki: Certificates, ports: Ports) -> list[str]:
+def apiserver(
+    assets: Assets, state: StateLayout, pki: Certificates, ports: Ports, audit_log: Path
+) -> list[str]:
     """Return the command of the API server: RBAC on, tokens from a file, loopback only."""
     return _argv(
         assets.kube_apiserver,
@@ -94,7 +96,7 @@ def apiserver(assets: Assets, state: StateLayout, pki: Certificates, ports: Port
             "endpoint-reconciler-type": "none",
             "profiling": "false",
             "shutdown-delay-duration": "0s",
-            **audit.flags(state),
+            **audit.flags(state, audit_log),
         },
     )
 

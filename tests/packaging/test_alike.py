@@ -31,9 +31,7 @@ def test_the_rights_are_the_same(
     assert bool(aggregated[0]) == (name in {"viewer", "editor", "admin"})
 
 
-@pytest.mark.parametrize(
-    "kind", ["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"]
-)
+@pytest.mark.parametrize("kind", ["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"])
 def test_the_policies_are_the_same(
     chart: list[JSON], kustomized: list[JSON], kind: str, project: ProjectLayout
 ) -> None:

@@ -1,16 +1,14 @@
-"""Calls of HydraCore's accounts, read from API servers' audit logs and condensed."""
+"""Calls of HydraCore's accounts, read from API servers' audit logs."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import orjson
-
-from hydracore_devcluster.audit import log_files
 
 SYSTEM = "hydracore-system"
 PRODUCT = "hydracore-"
@@ -80,23 +78,6 @@ def from_event(event: dict[str, Any]) -> Call | None:
         writes_status=not sub and isinstance(body, dict) and "status" in body,
         said=said,
     )
-
-
-def condense(log: Path, folder: Path, name: str) -> None:
-    """Write the calls of one cluster's audit log into a session's folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    rows = [{**asdict(call), "times": times} for call, times in read(log_files(log)).items()]
-    (folder / f"{name}.json").write_bytes(orjson.dumps(rows))
-
-
-def gathered(folder: Path) -> Counter[Call]:
-    """Return the calls of all clusters that were condensed into a folder."""
-    found: Counter[Call] = Counter()
-    for file in sorted(folder.glob("*.json")):
-        for row in orjson.loads(file.read_bytes()):
-            times = row.pop("times")
-            found[Call(**{**row, "rights": tuple(row["rights"])})] += times
-    return found
 
 
 def _events(files: Iterable[Path]) -> Iterator[dict[str, Any]]:

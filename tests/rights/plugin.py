@@ -1,7 +1,7 @@
 """Judges, at the end of a test run, the accounts' rights by the calls of the run.
 
-Fixtures that own a control plane hand in its audit log (:mod:`tests.rights.session`). That nothing was
-refused is judged after every run, that nothing is unused after a whole one only.
+Clusters of tests keep their audit logs in the run's folder (:mod:`tests.rights.session`). That
+nothing was refused is judged after every run, that nothing is unused after a whole one only.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from hydracore_devcluster.layout import ProjectLayout, find_project
-from tests.rights.calls import gathered
+from tests.rights.calls import read
 from tests.rights.grants import granted
 from tests.rights.session import folder
 from tests.rights.verdict import Verdict, judge
@@ -36,7 +36,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     config = session.config
     if hasattr(config, "workerinput") or exitstatus > pytest.ExitCode.TESTS_FAILED:
         return
-    calls = gathered(folder(config._tmp_path_factory))  # type: ignore[attr-defined]
+    logs = folder(config._tmp_path_factory)  # type: ignore[attr-defined]
+    calls = read(sorted(logs.glob("*.log")))
     if not calls:
         return
     config.stash[_WHOLE] = whole = _is_whole(session)
@@ -65,4 +66,3 @@ def _is_whole(session: pytest.Session) -> bool:
     narrowed = option.file_or_dir or option.keyword or getattr(option, "lf", False)
     stopped = session.shouldstop or session.shouldfail
     return not narrowed and not stopped and option.markexpr in WHOLE
-
