@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ from hydracore_crds.names import TENANT_LABEL
 from hydracore_devcluster.assets import Assets
 from hydracore_devcluster.audit import new_log
 from hydracore_devcluster.build import provide
-from hydracore_devcluster.client import Api
+from hydracore_devcluster.client import Api, ApiError
 from hydracore_devcluster.cluster import DevCluster
 from hydracore_devcluster.install import Accounts, install
 from hydracore_devcluster.layout import ProjectLayout, find_project
@@ -171,4 +172,8 @@ async def tenant(api: Api, name: str) -> AsyncIterator[str]:
     try:
         yield name
     finally:
-        await api.json("DELETE", f"/api/v1/namespaces/{name}")
+        try:
+            await api.json("DELETE", f"/api/v1/namespaces/{name}")
+        except ApiError as error:
+            if error.status != HTTPStatus.NOT_FOUND:  # the test may have deleted it
+                raise
