@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
@@ -21,14 +22,18 @@ import pytest_asyncio
 
 from hydracore_crds.names import TENANT_LABEL
 from hydracore_devcluster.assets import Assets
+from hydracore_devcluster.audit import new_log
 from hydracore_devcluster.build import provide
-from hydracore_devcluster.client import Api
+from hydracore_devcluster.client import Api, ApiError
 from hydracore_devcluster.cluster import DevCluster
 from hydracore_devcluster.install import Accounts, install
 from hydracore_devcluster.layout import ProjectLayout, find_project
 from hydracore_devcluster.progress import Progress
+from tests.rights.session import folder
 from tests.support.postgres import binaries
 from tests.support.postgres.server import PostgresServer
+
+pytest_plugins = ["tests.rights.plugin"]
 
 Kubectl = Callable[..., "subprocess.CompletedProcess[str]"]
 _KUBECTL_SECONDS = 60
@@ -67,7 +72,8 @@ async def cluster(
     project: ProjectLayout, assets: Assets, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[TestCluster]:
     """A real control plane for the session, definitions and rights installed."""
-    dev = DevCluster(tmp_path_factory.mktemp("cluster"), assets)
+    log = new_log(folder(tmp_path_factory))
+    dev = DevCluster(tmp_path_factory.mktemp("cluster"), assets, audit_log=log)
     await dev.start()
     try:
         yield TestCluster(dev, await install(dev, project))
@@ -166,4 +172,8 @@ async def tenant(api: Api, name: str) -> AsyncIterator[str]:
     try:
         yield name
     finally:
-        await api.json("DELETE", f"/api/v1/namespaces/{name}")
+        try:
+            await api.json("DELETE", f"/api/v1/namespaces/{name}")
+        except ApiError as error:
+            if error.status != HTTPStatus.NOT_FOUND:  # the test may have deleted it
+                raise

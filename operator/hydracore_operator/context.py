@@ -25,6 +25,9 @@ from hydracore_operator.clock import Clock, SystemClock
 from hydracore_operator.reconciler import Reconciler, RetryLater
 from hydracore_operator.settings import OperatorSettings
 
+FIELD_MANAGER = "hydracore-operator"
+"""How the API server's records call the operator's writes and calls."""
+
 
 class NotLeader(Exception):  # noqa: N818 - a state, not a fault of the caller
     """This process does not lead (any more): whatever is under way must stop."""

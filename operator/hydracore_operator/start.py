@@ -18,7 +18,7 @@ from hydracore_artifacts.store import ArtifactStore
 from hydracore_history import History, HistoryError, HistoryUnavailable
 from hydracore_kube import KubeClient, KubeconfigError
 from hydracore_operator.clock import Clock
-from hydracore_operator.context import Context, NotLeader, Stores
+from hydracore_operator.context import FIELD_MANAGER, Context, NotLeader, Stores
 from hydracore_operator.epochs import EpochRecord
 from hydracore_operator.leader import Elector
 from hydracore_operator.llm import LlmFileError, load_llm
@@ -60,7 +60,7 @@ async def open_all(settings: OperatorSettings, clock: Clock) -> AsyncIterator[Op
             await _check(history)
             kube = await KubeClient.connect(
                 str(settings.kubeconfig) if settings.kubeconfig else None,
-                field_manager="hydracore-operator",
+                field_manager=FIELD_MANAGER,
             )
         except (HistoryError, KubeconfigError) as fault:
             raise StartError(str(fault)) from fault

@@ -48,7 +48,7 @@ async def test_required_fields(actions: Door, field: str) -> None:
     ("path", "value", "text"),
     [
         ("metadata.name", "a" * 64, "metadata.name may have at most 63 characters: shorten it"),
-        ("spec.instanceName", "Bad", "should match"),
+        ("spec.instanceName", "Bad", "is not the name of an object"),
         ("spec.instanceName", "a" * 64, "may not be more than 63"),
         ("spec.action", "explode", '"power-cycle", "reboot", "run-diagnostics"'),
         ("spec.requestedBy", "r" * 254, "may not be more than 253"),
