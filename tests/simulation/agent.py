@@ -84,6 +84,8 @@ class Oracle:
     """Orders and aborts of replaced leaders that were refused."""
     asked: int = 0
     """Requests of every kind."""
+    slot_seconds: float = 0.0
+    """Sum of the times that orders took, by the agents' clock."""
 
     def begin(self, instance_id: str, task_id: str) -> None:
         self.accepted.append((instance_id, task_id))
@@ -92,8 +94,18 @@ class Oracle:
 
     def end(self, instance_id: str, task: Task) -> None:
         self.in_flight.discard(task.task_id)
+        if task.finished_at is not None:
+            self.slot_seconds += (task.finished_at - task.started_at).total_seconds()
         if task.state == "activated":
             self.activated.append((instance_id, task.task_id))
+
+    def forget(self) -> None:
+        """Count anew; what is in flight still is."""
+        self.accepted.clear()
+        self.activated.clear()
+        self.stale = self.asked = 0
+        self.slot_seconds = 0.0
+        self.most_in_flight = len(self.in_flight)
 
     def activations_of(self, instance_id: str) -> int:
         return sum(1 for found, _ in self.activated if found == instance_id)
@@ -131,7 +143,7 @@ class SimAgent:
 
     @property
     def active(self) -> Task | None:
-        return next((task for task in self.tasks.values() if not task.final), None)
+        return next((task for task in reversed(self.tasks.values()) if not task.final), None)
 
     def take_order(self, claims: dict[str, Any]) -> tuple[int, Task]:
         """Accept an order, answer a repeated one with where it stands, or refuse."""

@@ -11,7 +11,7 @@ import base64
 import hashlib
 import json
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any, Self
 from uuid import uuid4
@@ -24,7 +24,8 @@ from hydracore_agentclient import AgentEndpoint, ControlPlaneKey
 from tests.simulation.agent import Oracle, RefusedError, SimAgent
 
 FIRST_ADDRESS = 1 << 16
-_BACKLOG = 1024
+_BACKLOG = 4096
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 def _utc_now() -> datetime:
@@ -35,21 +36,45 @@ class AgentFleet:
     """Agents and the server that answers for them: ``async with AgentFleet(key) as fleet``."""
 
     def __init__(
-        self, control_plane: ControlPlaneKey, *, now: Callable[[], datetime] = _utc_now
+        self,
+        control_plane: ControlPlaneKey | str,
+        *,
+        now: Callable[[], datetime] = _utc_now,
+        verify: bool = True,
+        other: Handler | None = None,
     ) -> None:
+        """Prepare a fleet without agents.
+
+        Args:
+            control_plane: Whose tokens count: the key, or its public half (raw, base64).
+            now: The agents' clock.
+            verify: Whether the signatures of tokens and orders are checked. Real agents do so on
+                servers of their own; where all share a machine that is measured, it may be off.
+            other: Answers requests that come in at an address which is no agent's.
+        """
         self.oracle = Oracle()
         self.agents: dict[str, SimAgent] = {}
         self._now = now
-        raw = base64.b64decode(control_plane.public_key_base64)
-        self._trusted = Ed25519PublicKey.from_public_bytes(raw)
+        public = (
+            control_plane if isinstance(control_plane, str) else control_plane.public_key_base64
+        )
+        self._trusted = Ed25519PublicKey.from_public_bytes(base64.b64decode(public))
+        self._options: Any = {
+            "verify_signature": verify,
+            "verify_aud": True,
+            "verify_iat": False,
+            "verify_exp": False,
+        }
+        self._other = other
         self._stranger = Ed25519PrivateKey.generate()
         self._by_address: dict[str, SimAgent] = {}
+        self._addresses: dict[str, str] = {}
         self._runner = web.ServerRunner(web.Server(self._handle, access_log=None))
-        self._port = 0
+        self.port = 0
 
     async def __aenter__(self) -> Self:
         listener = socket.create_server(("0.0.0.0", 0), backlog=_BACKLOG)
-        self._port = listener.getsockname()[1]
+        self.port = listener.getsockname()[1]
         await self._runner.setup()
         await web.SockSite(self._runner, listener).start()
         return self
@@ -67,12 +92,12 @@ class AgentFleet:
         address = f"127.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
         self.agents[agent.instance_id] = agent
         self._by_address[address] = agent
+        self._addresses[agent.instance_id] = address
         return agent
 
     def url(self, agent: SimAgent) -> str:
         """Return where an agent answers."""
-        address = next(at for at, found in self._by_address.items() if found is agent)
-        return f"http://{address}:{self._port}"
+        return f"http://{self._addresses[agent.instance_id]}:{self.port}"
 
     def endpoint(self, agent: SimAgent) -> AgentEndpoint:
         """Return how a client addresses an agent."""
@@ -82,7 +107,7 @@ class AgentFleet:
         assert request.transport is not None
         agent = self._by_address.get(request.transport.get_extra_info("sockname")[0])
         if agent is None:
-            return web.Response(status=404)
+            return await self._other(request) if self._other else web.Response(status=404)
         self.oracle.asked += 1
         faults = agent.faults
         if faults.slow_seconds:
@@ -124,26 +149,22 @@ class AgentFleet:
 
     def _authorize(self, request: web.BaseRequest, agent: SimAgent) -> str:
         token = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        claims = jwt.decode(
+        return str(self._claims(agent, token)["jti"])
+
+    def _order(self, agent: SimAgent, body: bytes) -> dict[str, Any]:
+        try:
+            return self._claims(agent, json.loads(body)["order"])
+        except (jwt.PyJWTError, KeyError, ValueError) as error:
+            raise RefusedError(400, "invalid_order", str(error)) from error
+
+    def _claims(self, agent: SimAgent, token: str) -> dict[str, Any]:
+        return jwt.decode(
             token,
             self._trusted,
             algorithms=["EdDSA"],
             audience=agent.instance_id,
-            options={"verify_iat": False, "verify_exp": False},
+            options=self._options,
         )
-        return str(claims["jti"])
-
-    def _order(self, agent: SimAgent, body: bytes) -> dict[str, Any]:
-        try:
-            return jwt.decode(
-                json.loads(body)["order"],
-                self._trusted,
-                algorithms=["EdDSA"],
-                audience=agent.instance_id,
-                options={"verify_exp": False, "verify_iat": False},
-            )
-        except (jwt.PyJWTError, KeyError, ValueError) as error:
-            raise RefusedError(400, "invalid_order", str(error)) from error
 
     def _proved(
         self, agent: SimAgent, status: int, answer: dict[str, Any], nonce: str
