@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
 
 from hydracore_crds.base import Wire
 
@@ -13,6 +16,23 @@ NOT_THE_WORK = frozenset({"paused", "cancel", "initiatedBy", "initiatedFromIP", 
 A person pauses and cancels the work that is under way; it stays the same work. And a backup
 restored by an administrator, or a manifest committed to Git, may lack who asked first.
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """What history says about whether an object's work has begun before.
+
+    Attributes:
+        state: ``unknown``: it has not answered; ``unavailable``: it could not be asked;
+            ``fresh``: it never began; ``ours``: it began, for this very object; ``other``: it
+            began for a former object of that name.
+        uid: Of that object.
+        at: When it began.
+    """
+
+    state: Literal["unknown", "unavailable", "fresh", "ours", "other"]
+    uid: str = ""
+    at: datetime | None = None
 
 
 def spec_hash(spec: Wire) -> str:
