@@ -197,6 +197,7 @@ class _Operator:
             "objects": {s.kind.KIND.plural: len(s) for s in self._ctx.stores.each()},
             "watchAgeSeconds": {p: round(a, 1) for p, a in self._watcher.ages().items()},
             "queues": {queue.name: queue.metrics() for queue in self._queues.each()},
+            "health": self._wiring.health() if self._wiring is not None else {},
         }
 
 
