@@ -1,7 +1,7 @@
 """Runs the benchmarks: ``python -m bench [name ...] [--quick]``; see docs/performance.md.
 
-Each is a module with ``main(args)`` that prints a table and writes ``.hydracore/bench/<name>.json``;
-it runs in a process of its own. A new one is added by a line in ``BENCHES``.
+Each is a module with ``main(args)`` that prints a table and writes a file of its name below
+``.hydracore/bench``; it runs in a process of its own. A new one is added by a line in ``BENCHES``.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import sys
 
 BENCHES = {
     "rollout": "bench.rollout.main",
+    "rest": "bench.rest.main",
 }
 
 

@@ -7,7 +7,7 @@ import re
 import ssl
 import time
 from collections import Counter
-from typing import Any
+from typing import Any, Self
 
 import aiohttp
 import orjson
@@ -35,19 +35,21 @@ class Raw:
             headers={"Authorization": f"Bearer {token}", "Accept": "application/json"},
         )
 
-    async def __aenter__(self) -> Raw:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
         await self.session.close()
 
     async def get(self, path: str) -> bytes:
+        """Read."""
         async with self.session.get(path) as answer:
             data = await answer.read()
             answer.raise_for_status()
             return data
 
     async def send(self, method: str, path: str, body: Any) -> bytes:
+        """Write; a refusal is a RuntimeError with what the server said."""
         kind = "merge-patch+json" if method == "PATCH" else "json"
         headers = {"Content-Type": f"application/{kind}"}
         data = orjson.dumps(body)

@@ -43,10 +43,16 @@ class Usage:
 
 
 def usage(pid: int) -> Usage:
-    """Read what a process has used; all its threads count, its children do not."""
+    """Read what a process has used; all its threads count, its children do not.
+
+    Raises:
+        RuntimeError: It has ended.
+    """
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     status = Path(f"/proc/{pid}/status").read_text()
-    peak = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
+    peak = next((line for line in status.splitlines() if line.startswith("VmHWM:")), None)
+    if peak is None:
+        raise RuntimeError(f"process {pid} has ended")
     return Usage((int(fields[11]) + int(fields[12])) / _TICKS, int(peak.split()[1]) / 1024)
 
 

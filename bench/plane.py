@@ -34,6 +34,10 @@ HEALTH_SECONDS = 60
 """How often the operator asks each agent: the interval for fleets of thousands."""
 
 
+LOG_LINES = 15
+"""Shown of each service's log when a benchmark fails."""
+
+
 class Plane:
     """A control plane whose services are started one by one."""
 
@@ -53,6 +57,7 @@ class Plane:
         self._services: list[Service] = []
 
     async def open(self) -> None:
+        """Connect as administrator and make the database."""
         self.admin = await KubeClient.connect(
             str(self.dev.admin_kubeconfig), field_manager="bench", timeout_seconds=60
         )
@@ -61,6 +66,7 @@ class Plane:
         await history.close()
 
     async def close(self) -> None:
+        """Stop the services."""
         for service in self._services:
             await service.stop()
         await self.admin.close()
@@ -79,6 +85,12 @@ class Plane:
         made = Service(name, env, self.layout.logs / f"{name}.log", ready)
         self._services.append(made)
         return made
+
+    def show_logs(self) -> None:
+        """Print the end of every service's log, for a failure's sake."""
+        for log in sorted(self.layout.logs.glob("*.log")):
+            lines = log.read_text(errors="replace").splitlines()[-LOG_LINES:]
+            print(f"-- {log.name}", *lines, sep="\n", file=sys.stderr)
 
     def programs(self) -> dict[str, Path]:
         """Return the control plane's programs, to be asked for their versions."""
@@ -102,6 +114,9 @@ async def running_plane() -> AsyncIterator[Plane]:
             await plane.open()
             try:
                 yield plane
+            except Exception:
+                plane.show_logs()
+                raise
             finally:
                 await plane.close()
         finally:

@@ -57,16 +57,8 @@ class Result:
     max_in_flight: int
 
     def row(self) -> dict[str, Any]:
+        """Return the entry of ``cases``."""
         return {k: round(v, 3) if isinstance(v, float) else v for k, v in asdict(self).items()}
-
-
-@dataclass(frozen=True)
-class Beside:
-    """What else one case showed."""
-
-    instance_writes_per_target: float
-    writes: dict[str, int]
-    requests_per_agent: float
 
 
 async def measure(
@@ -106,12 +98,11 @@ async def settled(plane: Plane, namespace: str, seconds: float = 300) -> None:
     while calm < 3:
         if time.monotonic() > deadline:
             raise RuntimeError(f"the operator did not come to rest within {seconds:.0f} s")
-        instances, version = await plane.admin.list(Instance, namespace)
+        instances, _ = await plane.admin.list(Instance, namespace)
         ready = [find(i.status.conditions, "Ready") for i in instances]
         newest = max((i.metadata.resource_version for i in instances), key=int)
         calm = calm + 1 if newest == last and all(r and r.status == "True" for r in ready) else 0
         last = newest
-        del version
         await asyncio.sleep(1)
 
 
@@ -123,9 +114,10 @@ async def _final(plane: Plane, made: Rollout) -> Rollout:
             async for event in stream:
                 version = event.resource_version or version
                 found = event.obj
-                if found is not None and found.metadata.uid == made.metadata.uid:
-                    if found.status.state in FINAL_STATES or found.status.halt_reason:
-                        return found
+                if found is None or found.metadata.uid != made.metadata.uid:
+                    continue
+                if found.status.state in FINAL_STATES or found.status.halt_reason:
+                    return found
         except KubeError as fault:
             print(f"the watch of the rollout is made anew: {fault}")
 

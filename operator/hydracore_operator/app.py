@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 
 from hydracore_kube import Forbidden, NotFound, Unavailable
+from hydracore_operator import memory
 from hydracore_operator.clock import Clock, SystemClock
 from hydracore_operator.logs import configure_logs
 from hydracore_operator.relist import Relister
@@ -122,6 +123,7 @@ class _Operator:
 
     async def _work(self) -> None:
         await self._relister.fresh()
+        memory.settle()
         self._wiring = Wiring(
             self._ctx, self._queues, self._factories, gate=self._elector.is_leader
         )
