@@ -48,6 +48,11 @@ class History:
         """The database's URL without its password."""
         return self._database.shown_url
 
+    @property
+    def embedded(self) -> bool:
+        """Whether it is a file of this machine (SQLite) rather than a server that may come back."""
+        return self._database.dialect == "sqlite"
+
     async def check(self) -> None:
         """See that the database answers and has this version's tables.
 

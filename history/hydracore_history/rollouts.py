@@ -94,6 +94,17 @@ class RolloutArchive:
         async with self._database.read() as session:
             return [_record(row, ()) for row in await session.scalars(query)]
 
+    async def head(self, uid: str) -> ArchivedRollout | None:
+        """Return an archived rollout without its targets, or None."""
+        query = (
+            select(ArchivedRolloutRow)
+            .join(ArchiveHead, _IS_HEAD)
+            .where(ArchivedRolloutRow.uid == uid)
+        )
+        async with self._database.read() as session:
+            row = await session.scalar(query)
+        return None if row is None else _record(row, ())
+
     async def get(self, uid: str) -> ArchivedRollout | None:
         """Return an archived rollout with its targets, or None."""
         newest = (

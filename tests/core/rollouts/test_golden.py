@@ -275,7 +275,7 @@ def restored_downgrade(seed: int) -> World:
 
 
 def history_away(seed: int) -> World:
-    """SQL is away: what runs goes on, also under a new leader; what is new waits until it is back."""
+    """SQL is away: what runs goes on, also under a new leader; what is new waits for it."""
     world = World(NOON, seed, instances={i.metadata.name: i for i in fleet(4)})
     deeds.create(instance_names=["a-0", "a-1", "a-2"], strategy={"maxParallel": 1})(world)
     world.at(1, deeds.history_away())
