@@ -14,6 +14,7 @@ import sys
 BENCHES = {
     "rollout": "bench.rollout.main",
     "rest": "bench.rest.main",
+    "health": "bench.health.main",
 }
 
 
