@@ -109,7 +109,9 @@ def observe(belief: Belief, outcome: Level, now: float, limits: Limits) -> Belie
         now: When it was asked; not before the last time.
         limits: The rules' figures.
     """
-    penalty = belief.penalty * 0.5 ** (max(0.0, now - belief.at) / limits.half_life)
+    penalty = belief.penalty
+    if penalty:
+        penalty *= 0.5 ** (max(0.0, now - belief.at) / limits.half_life)
     streak = belief.streak + 1 if outcome == belief.last else 1
     if belief.last not in (None, outcome):
         penalty += BLIP_PENALTY
@@ -122,8 +124,7 @@ def observe(belief: Belief, outcome: Level, now: float, limits: Limits) -> Belie
         steady, penalty = outcome, penalty + CHANGE_PENALTY
     penalty = min(penalty, MOST_PENALTY)
     flapping = penalty > (REUSE_BELOW if belief.flapping else SUPPRESS_ABOVE)
-    return replace(
-        belief,
+    return Belief(
         shown=_shown(belief, steady, flapping=flapping),
         steady=steady,
         last=outcome,
@@ -131,6 +132,8 @@ def observe(belief: Belief, outcome: Level, now: float, limits: Limits) -> Belie
         penalty=penalty,
         flapping=flapping,
         at=now,
+        budget=belief.budget,
+        budget_at=belief.budget_at,
     )
 
 

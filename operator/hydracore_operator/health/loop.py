@@ -29,6 +29,8 @@ DOUBT_SHARE = 1 / 3
 """An agent whose last poll differs from what is believed is asked again after this share."""
 TICK_SECONDS = 0.01
 """Polls that fall due within one tick start together: fewer wake-ups, unnoticeable lag."""
+LAST_SECONDS = 3.0
+"""How long storing the last outcomes may hold up the end."""
 _LONGEST_REST_SECONDS = 1.0
 _TOLD_SECONDS = 60.0
 """How often at most it is said that the loop cannot keep up."""
@@ -89,9 +91,9 @@ class HealthLoop:
         ]
         for instance in stores.instances.all():
             self._instance_changed(None, instance)
+        recording = asyncio.create_task(self.recorder.run(), name="health-recorder")
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self.recorder.run(), name="health-recorder")
                 for number in range(CONCURRENCY):
                     group.create_task(self._work(), name=f"health-{number}")
                 await self._ring()
@@ -99,7 +101,15 @@ class HealthLoop:
             for end in ends:
                 end()
             self._idle.clear()
-            await self.recorder.finish()
+            await self._last(recording)
+
+    async def _last(self, recording: asyncio.Task[None]) -> None:
+        """Have the last outcomes stored, if that does not take long."""
+        self.recorder.stop()
+        await asyncio.wait({recording}, timeout=LAST_SECONDS)
+        if not recording.done():
+            log.warning("health_not_stored", waiting=len(self.recorder), error="no time left")
+            recording.cancel()
 
     def poll_soon(self, key: str) -> None:
         """Ask the agent of this Instance at the next opportunity."""

@@ -19,8 +19,6 @@ FLUSH_ROWS = 500
 """So many are stored at once; when that many wait, at once."""
 AWAY_SECONDS = 10.0
 """After SQL was away, it is tried again so much later."""
-LAST_SECONDS = 3.0
-"""How long storing the last outcomes may hold up the end."""
 
 log = structlog.get_logger(__name__)
 
@@ -56,6 +54,7 @@ class Recorder:
         self._gone: set[str] = set()
         self._enough = asyncio.Event()
         self._away = False
+        self._stopping = False
         self.stored = 0
 
     def __len__(self) -> int:
@@ -90,22 +89,19 @@ class Recorder:
         self._gone.add(instance_id)
 
     async def run(self) -> None:
-        """Store until cancelled."""
-        while True:
+        """Store until :meth:`stop`, and then what still waits."""
+        while not self._stopping:
             await self._rest(AWAY_SECONDS if self._away else FLUSH_SECONDS)
             await self.flush()
+        await self.flush()  # what came while the one before was being stored
 
-    async def finish(self) -> None:
-        """Store what still waits, within a few seconds."""
-        try:
-            async with asyncio.timeout(LAST_SECONDS):
-                await self.flush()
-        except TimeoutError:
-            log.warning("health_not_stored", waiting=len(self), why="no time left")
+    def stop(self) -> None:
+        """Let :meth:`run` end; a cancellation would break off what is being stored."""
+        self._stopping = True
+        self._enough.set()
 
     async def flush(self) -> None:
         """Store all that waits. Where SQL is away, it waits on."""
-        self._enough.clear()
         self._gone.clear()
         while self._waiting or self._deep:
             some = {key: self._waiting.pop(key) for key in list(self._waiting)[:FLUSH_ROWS]}
@@ -143,6 +139,8 @@ class Recorder:
             self._enough.set()
 
     async def _rest(self, seconds: float) -> None:
+        if len(self._waiting) < FLUSH_ROWS and not self._stopping:
+            self._enough.clear()
         sleeping = asyncio.ensure_future(self._clock.sleep(seconds))
         enough = asyncio.ensure_future(self._enough.wait())
         try:

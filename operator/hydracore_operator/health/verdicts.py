@@ -19,6 +19,13 @@ FLAPPING_MESSAGE = (
 )
 
 
+_MESSAGES = {
+    "healthy": "the agent says that it is healthy",
+    "degraded": "the agent works, but says that it is degraded",
+    "unhealthy": "the agent says that it is unhealthy",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """One belief about one agent.
@@ -65,19 +72,11 @@ def limits_for(interval_seconds: float) -> Limits:
 
 def from_status(status: AgentStatus) -> Verdict:
     """Judge an answer that proved to be the instance's."""
-    health: HealthStatus = status.health_status
-    if not status.healthy:
-        health = "unhealthy"
-    messages = {
-        "healthy": "the agent says that it is healthy",
-        "degraded": "the agent works, but says that it is degraded",
-        "unhealthy": "the agent says that it is unhealthy",
-    }
+    health: HealthStatus = status.health_status if status.healthy else "unhealthy"
     reason = conditions.UNHEALTHY if health == "unhealthy" else conditions.HEALTHY
-    verdict = Verdict(health, reason, messages[health])
     if status.on_trial:  # it may yet go back to the runtime before
-        return verdict
-    return replace(verdict, version=status.version, bundle_hash=status.bundle_hash)
+        return Verdict(health, reason, _MESSAGES[health])
+    return Verdict(health, reason, _MESSAGES[health], status.version, status.bundle_hash)
 
 
 def from_error(error: AgentError) -> Verdict:
