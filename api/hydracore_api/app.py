@@ -15,6 +15,7 @@ from hydracore_api.agent.endpoints import router as agent_router
 from hydracore_api.auth.internal import InternalGuard
 from hydracore_api.health.endpoints import router as health_router
 from hydracore_api.instances.endpoints import router as instances_router
+from hydracore_api.instances.ready import ReadyAnswers
 from hydracore_api.limits import ReceiveLimits
 from hydracore_api.rollouts.endpoints import router as rollouts_router
 from hydracore_api.services import Services
@@ -69,6 +70,7 @@ def create_app(settings: Settings, *, services: Services | None = None) -> FastA
         ReceiveLimits, seconds=settings.receive_seconds, max_bytes=settings.max_body_bytes
     )
     app.add_middleware(InternalGuard, token=settings.ops_token)
+    app.add_middleware(ReadyAnswers)
     errors.install(app)
     return app
 

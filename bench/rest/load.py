@@ -1,9 +1,11 @@
 """A load generator in a process of its own: the same request again and again over kept connections.
 
-    python -m bench.rest.load < {"url", "path", "headers", "connections", "seconds", "warm", "core"}
+    python -m bench.rest.load < {"url", "path", "headers", "connections", "seconds", "warm",
+                                 "core", "pids"}
 
-Prints ``{"rate", "p50_ms", "p99_ms", "answers"}``. It encodes the request once and only looks for the
-end of each answer, so that it takes far less time than whoever answers.
+Prints ``{"rate", "p50_ms", "p99_ms", "cpu_us"}``. It encodes the request once and only looks for
+the end of each answer, so that it takes far less time than whoever answers. ``cpu_us`` is what
+the processes ``pids`` have used for one answer.
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ from urllib.parse import urlsplit
 
 import orjson
 import uvloop
+
+from bench.machine import usage
 
 
 class Connection(asyncio.Protocol):
@@ -59,7 +63,7 @@ class Connection(asyncio.Protocol):
                 self._send()
 
     def _length(self) -> int:
-        """Return the answer's length with its head; -1 if it comes in chunks, 0 if not known yet."""
+        """Return the answer's length, its head included; -1 for chunks, 0 if not known yet."""
         head, end, _ = self._buffer.partition(b"\r\n\r\n")
         if not end:
             return 0
@@ -100,9 +104,11 @@ async def run(job: dict[str, Any]) -> dict[str, Any]:
         await loop.create_connection(lambda m=made: m, url.hostname, url.port, ssl=context)  # type: ignore[misc]
     await asyncio.sleep(job["warm"])
     times.clear()
+    cpu = sum(usage(pid).cpu_s for pid in job["pids"])
     began = time.perf_counter()
     await asyncio.sleep(job["seconds"])
     took, found = time.perf_counter() - began, sorted(times)
+    cpu = sum(usage(pid).cpu_s for pid in job["pids"]) - cpu
     faults = [one.fault for one in open_ if one.fault]
     for one in open_:
         one.close()
@@ -112,7 +118,7 @@ async def run(job: dict[str, Any]) -> dict[str, Any]:
         "rate": len(found) / took,
         "p50_ms": found[len(found) // 2] * 1000,
         "p99_ms": found[int(len(found) * 0.99)] * 1000,
-        "answers": len(found),
+        "cpu_us": cpu / len(found) * 1e6 if found else 0.0,
     }
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 
@@ -15,6 +16,8 @@ from hydracore_history.keys import Keys
 
 CACHE_SECONDS = 5.0
 """How long a revoked key may still be taken for good."""
+REFRESH_AHEAD = timedelta(seconds=2)
+"""A key in use is looked up again so long before its record is too old."""
 CACHE_SIZE = 4096
 TOUCH_EVERY = timedelta(seconds=60)
 
@@ -30,6 +33,7 @@ class KeyAuthenticator:
         self._now = now
         self._cache: OrderedDict[str, tuple[ApiKey, datetime]] = OrderedDict()
         self._touched: dict[str, datetime] = {}
+        self._asking: set[str] = set()
         self._background: set[asyncio.Task[None]] = set()
 
     async def find(self, text: str) -> ApiKey | None:
@@ -46,10 +50,21 @@ class KeyAuthenticator:
             record = await self._keys.by_hash(digest)
             if record is None or record.revoked_at is not None:
                 return None
-            self._cache[digest] = (record, self._now() + timedelta(seconds=CACHE_SECONDS))
-            while len(self._cache) > CACHE_SIZE:
-                self._cache.popitem(last=False)
+            self._keep(digest, record)
         self._touch(record)
+        return record
+
+    def known(self, text: str) -> ApiKey | None:
+        """Return the record of a key that :meth:`find` found good in the last seconds, or None."""
+        if not well_formed(text):
+            return None
+        digest = hash_key(text, self._secret)
+        record = self._cached(digest)
+        if record is not None:
+            self._touch(record)
+            if self._cache[digest][1] - self._now() < REFRESH_AHEAD and digest not in self._asking:
+                self._asking.add(digest)
+                self._do(self._refresh(digest))
         return record
 
     async def close(self) -> None:
@@ -73,9 +88,31 @@ class KeyAuthenticator:
         if len(self._touched) >= CACHE_SIZE:
             self._touched.clear()
         self._touched[record.id] = at
-        task = asyncio.create_task(self._write_touch(record.id, at))
+        self._do(self._write_touch(record.id, at))
+
+    def _do(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+
+    def _keep(self, digest: str, record: ApiKey) -> None:
+        self._cache[digest] = (record, self._now() + timedelta(seconds=CACHE_SECONDS))
+        while len(self._cache) > CACHE_SIZE:
+            self._cache.popitem(last=False)
+
+    async def _refresh(self, digest: str) -> None:
+        """Look a key up before its record is too old, so that nobody has to wait for it."""
+        try:
+            record = await self._keys.by_hash(digest)
+        except HistoryError as fault:
+            log.debug("key_not_refreshed", fault=str(fault))
+        else:
+            if record is None or record.revoked_at is not None:
+                self._cache.pop(digest, None)
+            else:
+                self._keep(digest, record)
+        finally:
+            self._asking.discard(digest)
 
     async def _write_touch(self, key_id: str, at: datetime) -> None:
         try:

@@ -36,5 +36,10 @@ class Principal:
 
     def may(self, scope: str) -> bool:
         """Whether the key carries a scope, or its resource's ``*``."""
-        resource = scope.partition(":")[0]
-        return scope in self.key.scopes or f"{resource}:*" in self.key.scopes
+        return may(self.key, scope)
+
+
+def may(key: ApiKey, scope: str) -> bool:
+    """Whether a key carries a scope, or its resource's ``*``."""
+    resource = scope.partition(":")[0]
+    return scope in key.scopes or f"{resource}:*" in key.scopes
