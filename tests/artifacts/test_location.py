@@ -17,6 +17,7 @@ def bucket(name: str, prefix: str | None, *, http: bool, signs: bool) -> BucketP
     return BucketPlace(name, prefix, allow_http=http, signs_urls=signs)
 
 
+MINIO = S3Access("http://minio:9000")
 HTTPS = S3Access("https://account.r2.example.com", "auto")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import tempfile
 import time
@@ -31,6 +32,7 @@ from hydracore_cli.stack.down import stop_stack
 from hydracore_cli.stack.layout import StackLayout, layout_of
 from hydracore_cli.stack.options import StackOptions
 from hydracore_cli.stack.record import StackRecord
+from hydracore_cli.stack.service_env import without_store
 from hydracore_cli.stack.up import start_stack
 from hydracore_crds.bundle import Bundle, bundle_name
 from hydracore_history import History
@@ -56,7 +58,8 @@ def run_demo(state_dir: Path | None, *, keep: bool) -> int:
     status = 1
     try:
         reporter.heading("HydraCore: a stack of its own for this demo")
-        record = start_stack(layout, StackOptions(owned=True), reporter).record
+        environ = without_store(os.environ)
+        record = start_stack(layout, StackOptions(owned=True), reporter, environ).record
         asyncio.run(_play(layout, record, reporter, checks))
     except KeyboardInterrupt:
         problem, status = "interrupted", INTERRUPTED
