@@ -1,4 +1,5 @@
-"""Fixtures that every test may use: the real control plane above all, and a real PostgreSQL.
+"""Fixtures that every test may use: the real control plane above all, a real PostgreSQL
+and a real S3 server.
 
 ``cluster`` starts etcd, kube-apiserver and kube-controller-manager once for the whole session
 (about four seconds), with definitions and rights installed. Tests share it and stay apart by
@@ -23,15 +24,17 @@ import pytest_asyncio
 from hydracore_crds.names import TENANT_LABEL
 from hydracore_devcluster.assets import Assets
 from hydracore_devcluster.audit import new_log
-from hydracore_devcluster.build import provide
+from hydracore_devcluster.build import provide, provide_tools
 from hydracore_devcluster.client import Api, ApiError
 from hydracore_devcluster.cluster import DevCluster
 from hydracore_devcluster.install import Accounts, install
 from hydracore_devcluster.layout import ProjectLayout, find_project
 from hydracore_devcluster.progress import Progress
+from hydracore_devcluster.toolset import S3_TOOLS
 from tests.rights.session import folder
 from tests.support.postgres import binaries
 from tests.support.postgres.server import PostgresServer
+from tests.support.s3.server import S3Server
 
 pytest_plugins = ["tests.rights.plugin"]
 
@@ -87,6 +90,37 @@ def postgres() -> Iterator[PostgresServer]:
     server = PostgresServer(binaries.find(os.environ))
     try:
         server.create()
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
+@pytest.fixture(scope="session")
+def s3_program(project: ProjectLayout, pytestconfig: pytest.Config) -> Path:
+    """The S3 server's program, built when it is missing (with progress shown)."""
+    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
+        folder = provide_tools(S3_TOOLS, project, os.environ, Progress(sys.stderr))
+    return folder / S3_TOOLS.programs[0]
+
+
+@pytest.fixture(scope="session")
+def s3(s3_program: Path) -> Iterator[S3Server]:
+    """A real S3 server for the session; a test makes a bucket of its own in it."""
+    server = S3Server(s3_program)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
+@pytest.fixture
+def own_s3(s3_program: Path) -> Iterator[S3Server]:
+    """A real S3 server that a test may stop and start."""
+    server = S3Server(s3_program)
+    try:
         server.start()
         yield server
     finally:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from hydracore_artifacts.settings import StoreSettings
 
 
 def default_identity() -> str:
@@ -26,10 +27,8 @@ def _address(value: str | None) -> str | None:
     return value
 
 
-class OperatorSettings(BaseSettings):
+class OperatorSettings(StoreSettings):
     """What an operator process needs to know."""
-
-    model_config = SettingsConfigDict(env_prefix="HYDRACORE_", extra="ignore", frozen=True)
 
     kubeconfig: Path | None = Field(
         default=None, description="Path of a kubeconfig; absent means the pod's service account."
@@ -39,7 +38,6 @@ class OperatorSettings(BaseSettings):
     )
     cluster_name: str = Field(default="local", description="Goes into server names and labels.")
     database_url: str = Field(description="SQLAlchemy URL of the history.", repr=False)
-    artifacts_url: str = Field(description="Object store of the bundles, e.g. file:///path.")
     control_plane_key_file: Path = Field(description="Ed25519 private key, PEM.")
     trusted_bundle_keys_file: Path = Field(description="JSON list of {keyId, publicKey}.")
     agent_api_url: str = Field(description="Where agents reach the API.")

@@ -92,7 +92,7 @@ def _load(settings: OperatorSettings) -> tuple[ControlPlaneKey, TrustedKeys, Art
         return (
             ControlPlaneKey.from_pem(settings.control_plane_key_file),
             TrustedKeys.load(settings.trusted_bundle_keys_file),
-            ArtifactStore(settings.artifacts_url),
+            ArtifactStore.of(settings),
         )
     except (ControlPlaneKeyError, TrustedKeysError) as fault:
         raise StartError(str(fault)) from fault

@@ -24,6 +24,8 @@ from tests.packaging.support import (
 PREFIX = "HYDRACORE_"
 KINDS: dict[str, type[Any]] = {"operator": OperatorSettings, "api": Settings}
 SECRETS = {
+    "HYDRACORE_ARTIFACTS_S3_ACCESS_KEY_ID": "AKIDEXAMPLE",
+    "HYDRACORE_ARTIFACTS_S3_SECRET_ACCESS_KEY": "word",
     "HYDRACORE_DATABASE_URL": "postgresql+psycopg://user:word@db/hydracore",
     "HYDRACORE_OPS_TOKEN": "token",
 }
