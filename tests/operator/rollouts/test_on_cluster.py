@@ -14,8 +14,8 @@ from hydracore_crds import Instance, Rollout, RolloutTarget
 from hydracore_crds.base import find
 from hydracore_kube import Conflict, KubeClient, Namespace, NotFound
 from hydracore_operator.rollouts.ledger import ledger_name
-from tests.operator.rollouts.world import eventually
 from tests.operator.rollouts.stand import Stand
+from tests.operator.rollouts.world import eventually
 
 pytestmark = pytest.mark.cluster
 
