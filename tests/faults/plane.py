@@ -17,6 +17,7 @@ from hydracore_agentclient import AgentClient, ControlPlaneKey
 from hydracore_artifacts.build.runtime import RuntimeRequest
 from hydracore_artifacts.store import ArtifactStore
 from hydracore_cli.stack import content, servers
+from hydracore_cli.stack.database import database_url
 from hydracore_cli.stack.key_material import ensure_keys
 from hydracore_cli.stack.layout import StackLayout, layout_of
 from hydracore_cli.stack.service import Service
@@ -44,6 +45,7 @@ class Plane:
 
     def __init__(self, layout: StackLayout, dev: DevCluster, accounts: Accounts) -> None:
         self.layout = layout
+        self.database_url = database_url(layout)
         self.dev = dev
         self.operators: list[OperatorProcess] = []
         self.store = ArtifactStore(layout.artifacts_url)
@@ -57,7 +59,7 @@ class Plane:
 
     async def open(self) -> None:
         self.admin = await KubeClient.connect(str(self.dev.admin_kubeconfig), field_manager="test")
-        history = History(self.layout.database_url)
+        history = History(self.database_url)
         await history.migrate()
         await history.close()
         addresses = Addresses(self._api_port, 0)

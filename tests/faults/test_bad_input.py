@@ -73,7 +73,7 @@ async def test_a_rollout_goes_on_while_the_database_is_locked(
 
 @contextlib.asynccontextmanager
 async def _history(plane: Plane) -> AsyncIterator[History]:
-    history = History(plane.layout.database_url)
+    history = History(plane.database_url)
     try:
         yield history
     finally:

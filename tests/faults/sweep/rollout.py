@@ -31,7 +31,7 @@ class SmallRollout:
     def __init__(self, plane: Plane, folder: Path) -> None:
         self.tenant = Tenant(plane, folder)
         self.namespace = self.tenant.namespace
-        self.history = History(plane.layout.database_url)
+        self.history = History(plane.database_url)
         self._admin = plane.admin
         self._lives = 0
         self._bundles: list[Bundle] = []
