@@ -18,6 +18,7 @@ from hydracore_agentclient import AgentClient, ControlPlaneKey
 from hydracore_artifacts.build.runtime import RuntimeRequest
 from hydracore_artifacts.store import ArtifactStore
 from hydracore_cli.stack import content, servers
+from hydracore_cli.stack.database import database_url
 from hydracore_cli.stack.key_material import ensure_keys
 from hydracore_cli.stack.layout import StackLayout, layout_of
 from hydracore_cli.stack.service import Service
@@ -53,6 +54,7 @@ class Plane:
         database_url: str | None = None,
     ) -> None:
         self.layout = layout
+        self.database_url = database_url(layout)
         self.dev = dev
         self.operators: list[OperatorProcess] = []
         self.store = ArtifactStore(layout.artifacts_url)

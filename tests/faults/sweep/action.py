@@ -25,7 +25,7 @@ class OneAction:
     def __init__(self, plane: Plane, server: Server, what: ActionName) -> None:
         self.name = what
         self.outcomes: Counter[str] = Counter()
-        self.history = History(plane.layout.database_url)
+        self.history = History(plane.database_url)
         self._what: ActionName = what
         self._plane = plane
         self._server = server
