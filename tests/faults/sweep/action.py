@@ -21,6 +21,9 @@ class OneAction:
 
     namespace = TENANT
     ahead = timedelta()
+    clock = None
+    machine_command = None
+    keep = True
 
     def __init__(self, plane: Plane, server: Server, what: ActionName) -> None:
         self.name = what
