@@ -82,15 +82,20 @@ async def saturation(
             rounds["bare"].append(await _ask_for(seconds, len(agents), ask))
             async with running(made.loop()) as loop:
                 await asyncio.sleep(2 * TOO_OFTEN_SECONDS)
-                before, meter = loop.metrics()["polls"], Meter()
+                before, meter = _answered(loop), Meter()
                 await asyncio.sleep(seconds)
-                found = meter.round(loop.metrics()["polls"] - before)
-                assert loop.metrics()["failuresLastMinute"] == 0
+                found = meter.round(_answered(loop) - before)
             rounds["loop"].append(found)
             signed = await _ask_for(seconds / 2, len(agents), lambda n: client.status(endpoints[n]))
             rounds["bare, signing and verifying"].append(signed)
     await client.close()
     return [_row(name, found, rounds["bare"]) for name, found in rounds.items()]
+
+
+def _answered(loop: HealthLoop) -> int:
+    """Return how many polls were answered; one that failed counts for nothing."""
+    figures = loop.metrics()
+    return int(figures["polls"] - figures["failures"])
 
 
 async def _warm(loop: HealthLoop, polls: int) -> None:
