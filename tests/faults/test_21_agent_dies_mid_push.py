@@ -84,5 +84,6 @@ async def test_killed_at_its_first_its_middle_and_its_last_byte(
             s.name: ledgers.names_of(s.folder, bundle.spec.artifact.sha256) for s in others
         }
         stop.released.set()
+    plane.front.faults = Faults()
     await fleet.in_state(rollout, "succeeded")
     await fleet.check_success(rollout, bundle, limit=1)
