@@ -41,6 +41,8 @@ class Call:
     path: str
     query: str
     body: bytes
+    sender: str
+    """Its Authorization header."""
 
     @property
     def is_watch(self) -> bool:
@@ -123,7 +125,8 @@ class Proxy:
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         body = await request.read()
-        call = Call(request.method, request.path, request.query_string, body)
+        sender = request.headers.get("Authorization", "")
+        call = Call(request.method, request.path, request.query_string, body, sender)
         self.calls["WATCH" if call.is_watch else call.method] += 1
         headers = {k: v for k, v in request.headers.items() if k.lower() not in _HOP}
         try:

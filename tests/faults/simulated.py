@@ -25,6 +25,7 @@ from hydracore_crds.instance import InstanceSpec, InstanceStatus, RuntimeStatus
 from hydracore_crds.names import PAUSED_ANNOTATION
 from hydracore_crds.rollout import RolloutSpec, Strategy
 from hydracore_crds.update_policy import UpdatePolicySpec
+from hydracore_kube import Where
 from tests.faults.plane import Plane
 from tests.faults.waiting import until
 from tests.simulation.agent import SimAgent
@@ -54,6 +55,8 @@ class Tenant:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        # Its agents are about to be gone: no operator shall look after them any more.
+        await self.plane.admin.delete_raw(Where("v1", "namespaces", None, self.namespace))
         await self.fleet.__aexit__(kind, error, trace)
 
     # ---- what there is -----------------------------------------------------------------------

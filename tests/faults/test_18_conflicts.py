@@ -22,6 +22,7 @@ from tests.faults.waiting import until
 pytestmark = [pytest.mark.stack, pytest.mark.faults, pytest.mark.fault(18)]
 AGENTS, LIMIT = 10, 2
 EVERY_SECONDS = 0.02
+SECONDS = 180.0
 NOTE = "example.org/note"
 
 
@@ -93,7 +94,7 @@ async def test_no_status_is_lost(plane: Plane, operator: OperatorProcess, tenant
     writer = SecondWriter(plane, tenant.namespace)
     async with writer.at_work():
         await plane.admin.patch(Rollout, "roll", tenant.namespace, {"spec": {"paused": False}})
-        await tenant.finished("succeeded")
+        await tenant.finished("succeeded", seconds=SECONDS)
     assert writer.written > 10 * writer.seconds, "it wrote often, also on a busy machine"
     await tenant.check_success(LIMIT)
     stored: Counter[str] = Counter()

@@ -16,30 +16,50 @@ from tests.faults.waiting import happened
 pytestmark = [pytest.mark.stack, pytest.mark.faults, pytest.mark.fault(21)]
 
 
-class StopsAt(Faults):
-    """Passes so many bytes of a bundle on and then nothing, until it is released."""
+class Stop:
+    """Where one agent's download stops."""
 
-    def __init__(self, sha256: str, limit: int) -> None:
-        self._path = f"/agent/v1/bundles/{sha256}"
-        self._left = limit
+    def __init__(self, place: int) -> None:
+        self.left = place
         self.reached = asyncio.Event()
         self.released = asyncio.Event()
 
+
+class StopsAt(Faults):
+    """Passes so many bytes of a bundle on to each agent in turn, the rest when it is released."""
+
+    def __init__(self, sha256: str, places: list[int]) -> None:
+        self._path = f"/agent/v1/bundles/{sha256}"
+        self.stops = [Stop(place) for place in places]
+        self._by_agent: dict[str, Stop] = {}
+
+    def _stop(self, call: Call) -> Stop | None:
+        """Return where this call is to stop; None once it may go on."""
+        if call.path != self._path:
+            return None
+        if call.sender not in self._by_agent:
+            self._by_agent[call.sender] = self.stops[len(self._by_agent)]
+        stop = self._by_agent[call.sender]
+        return None if stop.released.is_set() else stop
+
     async def request(self, call: Call) -> None:
-        if call.path == self._path and self.reached.is_set():
-            await self.released.wait()
+        stop = self._stop(call)
+        if stop is not None and stop.reached.is_set():
+            await stop.released.wait()
 
     async def chunk(self, call: Call, sent: int, data: bytes) -> bytes:
-        if call.path != self._path:
+        stop = self._stop(call)
+        if stop is None:
             return data
-        passed = data[: self._left]
-        self._left -= len(passed)
+        passed = data[: stop.left]
+        stop.left -= len(passed)
         return passed
 
     async def told(self, call: Call, data: bytes) -> None:
-        if call.path == self._path and self._left == 0:
-            self.reached.set()
-            await self.released.wait()
+        stop = self._stop(call)
+        if stop is not None and stop.left == 0:
+            stop.reached.set()
+            await stop.released.wait()
             raise CutError
 
 
@@ -49,14 +69,12 @@ async def test_killed_at_its_first_its_middle_and_its_last_byte(
     """One rollout with one slot; every agent is killed at another byte, and then goes on."""
     bundle = await plane.publish_runtime()
     size = bundle.spec.artifact.size_bytes
-    places = [1, size // 2, size - 1]
-    rollout = None
-    for number, place in enumerate(places):
-        stop = plane.front.faults = StopsAt(bundle.spec.artifact.sha256, place)
-        if rollout is None:
-            rollout = await fleet.start(bundle, limit=1)
+    stops = StopsAt(bundle.spec.artifact.sha256, [1, size // 2, size - 1])
+    plane.front.faults = stops
+    rollout = await fleet.start(bundle, limit=1)
+    for number, stop in enumerate(stops.stops):
         server = await fleet.seen(bundle, "accepted", count=number + 1)
-        await happened(stop.reached, f"byte {place} of {size}")
+        await happened(stop.reached, f"stop {number} of {size} bytes")
         await kill(await fleet.agent_pid(server))
         assert (await fleet.targets(rollout))[server.name].status.state == "in_progress"
         others = [s for s in fleet.servers if s.name != server.name]
@@ -66,7 +84,6 @@ async def test_killed_at_its_first_its_middle_and_its_last_byte(
             s.name: ledgers.names_of(s.folder, bundle.spec.artifact.sha256) for s in others
         }
         stop.released.set()
-        plane.front.faults = Faults()
-    assert rollout is not None
+    plane.front.faults = Faults()
     await fleet.in_state(rollout, "succeeded")
     await fleet.check_success(rollout, bundle, limit=1)

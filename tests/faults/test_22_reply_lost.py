@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from hydracore_crds import Instance, ObjectMeta, Rollout
 from hydracore_crds.bundle import Bundle
-from hydracore_crds.names import PAUSED_ANNOTATION
 from hydracore_crds.rollout import RolloutSpec, Strategy
+from hydracore_operator.providers.local.machine import read_record, write_record
 from tests.faults import ledgers
 from tests.faults.fleet import TENANT, Fleet, Server
 from tests.faults.operators import OperatorProcess
@@ -96,27 +97,28 @@ async def _check_once(fleet: Fleet, rollout: Rollout, bundle: Bundle, server: Se
 
 @contextlib.asynccontextmanager
 async def _through_proxy(plane: Plane, server: Server) -> AsyncIterator[Proxy]:
-    """Have operators reach one agent through a proxy.
-
-    Its Instance is paused meanwhile, lest its reconcile put the right address back.
-    """
-    async with Proxy(server.endpoint.url) as proxy:
-        await _annotate(plane, server, "true")
-        found = await plane.admin.get(Instance, server.name, TENANT)
-        status = found.status.model_copy(update={"agent_url": proxy.url})
-        await plane.admin.update_status(found, status)
+    """Have operators reach one agent through a proxy: its provider says that it is there."""
+    own = server.endpoint.url
+    async with Proxy(own) as proxy:
+        await _move(plane, server, proxy.url)
         try:
             yield proxy
         finally:
-            await _annotate(plane, server, None)
-
-            async def restored() -> bool:
-                found = await plane.admin.get(Instance, server.name, TENANT)
-                return found.status.agent_url == server.endpoint.url
-
-            await until(restored, "the agent's own address", 30)
+            proxy.faults = Faults()
+            await _move(plane, server, own)
 
 
-async def _annotate(plane: Plane, server: Server, paused: str | None) -> None:
-    body: dict[str, Any] = {"metadata": {"annotations": {PAUSED_ANNOTATION: paused}}}
+async def _move(plane: Plane, server: Server, url: str) -> None:
+    """Change the address in the provider's record, and wait until the Instance has it."""
+    record = read_record(server.folder)
+    assert record is not None
+    write_record(server.folder, {**record, "port": urlsplit(url).port})
+    # A change of its Instance makes the operator look.
+    body: dict[str, Any] = {"metadata": {"annotations": {"example.org/moved-to": url}}}
     await plane.admin.patch(Instance, server.name, TENANT, body)
+
+    async def moved() -> bool:
+        found = await plane.admin.get(Instance, server.name, TENANT)
+        return found.status.agent_url == url
+
+    await until(moved, "the agent's new address", 30, state=plane.describe_operators)

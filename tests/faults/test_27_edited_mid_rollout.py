@@ -25,11 +25,11 @@ def merge(spec: dict[str, Any]) -> tuple[str, ...]:
 @pytest.mark.parametrize(
     ("kind", "spec", "said"),
     [
-        ("rollout", {"bundleName": "another-one-1.0.0"}, "immutable"),
-        ("rollout", {"instanceNames": ["i00"]}, "immutable"),
-        ("rollout", {"strategy": {"maxParallel": 50}}, "immutable"),
-        ("rollouttarget", {"bundleHash": "f" * 64}, "immutable"),
-        ("rollouttarget", {"instanceName": "i01"}, "immutable"),
+        ("rollout", {"bundleName": "another-one-1.0.0"}, "cannot be changed"),
+        ("rollout", {"instanceNames": ["i00"]}, "cannot be changed"),
+        ("rollout", {"strategy": {"maxParallel": 50}}, "cannot be changed"),
+        ("rollouttarget", {"bundleHash": "f" * 64}, "cannot be changed"),
+        ("rollouttarget", {"instanceName": "i01"}, "cannot be changed"),
         ("rollouttarget", {"attempt": 2}, "a retry needs a target that is failed or uncertain"),
     ],
 )

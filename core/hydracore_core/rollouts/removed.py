@@ -44,7 +44,9 @@ def _removed(rollout: RolloutScope, in_flight: int) -> Counts:
         share = min(left, max(0, counted - len(getattr(rollout, state))))
         found[state] += share
         left -= share
-    unknown = min(left, in_flight)
+    # A slot outlives its target: what was counted for it before is not counted again.
+    landed = status.counts.in_progress - len(rollout.in_progress)
+    unknown = min(left, in_flight, max(0, in_flight - known.uncertain, landed))
     found["uncertain"] += unknown
     found["cancelled"] += left - unknown
     return Counts(total=sum(found.values()), **found)

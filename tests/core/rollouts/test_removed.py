@@ -62,6 +62,23 @@ def test_one_in_flight_counts_as_uncertain_while_others_go_on() -> None:
     assert ended.state == "failed"
 
 
+def test_a_slot_that_is_still_held_counts_once() -> None:
+    owner = rollout(admitted=True)
+    flying, waiting, last = (
+        running(owner, FLEET[0], 0),
+        target(owner, FLEET[1], 1),
+        running(owner, FLEET[2], 2),
+    )
+    slots = [slot(flying, FLEET[0]), slot(last, FLEET[2])]
+    before = stored(flying, waiting, last, owner=owner, slots=slots)
+    between = stored(waiting, last, owner=before, slots=slots)
+    after = stored(last, owner=between, slots=slots)
+    assert after.status.removed == Counts(total=2, uncertain=1, cancelled=1)
+    # The first slot is free by now; the second is held by a target that vanishes too.
+    ended = reported(after, slots=slots[1:])
+    assert ended.removed == Counts(total=3, uncertain=2, cancelled=1)
+
+
 def test_all_gone_is_an_end_too() -> None:
     owner = rollout(admitted=True)
     before = stored(*(target(owner, FLEET[n], n) for n in range(3)), owner=owner)
