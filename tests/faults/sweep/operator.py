@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import multiprocessing
 import os
 import sys
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partialmethod
+from multiprocessing import connection
 from pathlib import Path
 
 from hydracore_operator.app import run
@@ -23,7 +26,7 @@ from hydracore_operator.rollouts import TenantReconciler, Timing
 from hydracore_operator.settings import OperatorSettings
 from hydracore_operator.wiring import default_factories
 from tests.faults.sweep import provider_ledger, seams
-from tests.faults.sweep.trap import MOMENTS, Kill, Trap
+from tests.faults.sweep.trap import MOMENTS, Kill, Trap, die
 
 TIMING = Timing(
     poll_first=0.1, poll_max=0.4, evidence_poll=0.4, trouble_grace=1.0, fence_after=0.4, retry=0.3
@@ -73,6 +76,7 @@ def main(orders: Orders) -> None:
     os.dup2(output, 2)
     os.environ.clear()
     os.environ.update(orders.env)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     if orders.provider_ledger is not None:
         provider_ledger.keep(orders.provider_ledger)
     seams.install(Trap(orders.journal, orders.kill), orders.namespaces)
@@ -83,6 +87,14 @@ def main(orders: Orders) -> None:
         _run_instead(orders.machine_command)
     clock = TurnedClock(orders.clock) if orders.clock is not None else None
     sys.exit(asyncio.run(run(OperatorSettings(), factories=factories, clock=clock)))
+
+
+def _end_with_parent() -> None:
+    """Die when the test's process does, however it ends."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        die()
 
 
 def _run_instead(command: tuple[str, ...]) -> None:
