@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-faults up down verify generate lock
+.PHONY: help setup demo test test-faults bench up down verify generate lock
 ARGS ?=
 
 help: ## Show this list
@@ -20,6 +20,9 @@ test: setup ## Run all tests but those of faults
 
 test-faults: setup ## Run the tests that kill, freeze and cut (docs/reliability.md says which)
 	@.venv/bin/pytest -n 2 --dist loadfile -m faults $(ARGS)
+
+bench: setup ## Measure rollouts and REST (minutes; docs/performance.md tells what each figure means)
+	@.venv/bin/python -m bench $(ARGS)
 
 up: setup ## Start the stack and print what to try next
 	@.venv/bin/hydracore up $(ARGS)

@@ -10,6 +10,7 @@ import argparse
 import importlib
 import subprocess
 import sys
+from pathlib import Path
 
 BENCHES = {
     "rollout": "bench.rollout.main",
@@ -24,6 +25,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="small: shows only that it works")
     parser.add_argument("--targets", type=int, default=2000, help="Instances of a rollout")
     parser.add_argument("--case", help="only this case of a rollout")
+    parser.add_argument("--out", type=Path, help="folder of the results (.hydracore/bench)")
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     return parser
 

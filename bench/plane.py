@@ -35,6 +35,8 @@ HEALTH_SECONDS = 60
 """How often the operator asks each agent: the interval for fleets of thousands."""
 
 
+LEASE_SECONDS = 60
+"""Longer than in production, so that a busy machine does not end a measurement."""
 LOG_LINES = 15
 """Shown of each service's log when a benchmark fails."""
 
@@ -59,6 +61,7 @@ class Plane:
             "PATH": os.environ["PATH"],
             "HOME": str(layout.root),
             "HYDRACORE_HEALTH_INTERVAL_SECONDS": str(health_seconds),
+            "HYDRACORE_LEASE_SECONDS": str(LEASE_SECONDS),
         }
         self._services: list[Service] = []
 

@@ -13,9 +13,9 @@ from rich.table import Table
 from hydracore_devcluster.layout import find_project
 
 
-def write(name: str, result: dict[str, Any]) -> Path:
-    """Write ``.hydracore/bench/<name>.json`` and return its path."""
-    path = find_project().root / ".hydracore" / "bench" / f"{name}.json"
+def write(name: str, result: dict[str, Any], folder: Path | None = None) -> Path:
+    """Write ``<name>.json`` into a folder (``.hydracore/bench`` by default); return its path."""
+    path = (folder or find_project().root / ".hydracore" / "bench") / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(result, indent=2) + "\n")
     return path

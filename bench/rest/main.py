@@ -14,6 +14,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -65,10 +66,10 @@ class Contender:
 
 def main(args: argparse.Namespace) -> None:
     rounds, seconds = (1, 2.0) if args.quick else (5, 2.0)
-    asyncio.run(_main(rounds, seconds))
+    asyncio.run(_main(rounds, seconds, args.out))
 
 
-async def _main(rounds: int, seconds: float) -> None:
+async def _main(rounds: int, seconds: float, out: Path | None) -> None:
     cores = sorted(os.sched_getaffinity(0))
     server, client = (cores[0], cores[-1]) if len(cores) > 1 else (None, None)
     async with running_plane() as plane, Raw(plane) as raw:
@@ -77,7 +78,8 @@ async def _main(rounds: int, seconds: float) -> None:
             for _ in range(rounds):
                 for one in found:
                     one.rounds.append(await _load(one, seconds, client))
-    _tell(machine, found, rounds, seconds)
+    load = {"connections": CONNECTIONS, "rounds": rounds, "seconds": seconds}
+    _tell(machine, found, load, out)
 
 
 @asynccontextmanager
@@ -189,7 +191,9 @@ async def _load(one: Contender, seconds: float, core: int | None) -> dict[str, f
     return found
 
 
-def _tell(machine: dict[str, Any], found: list[Contender], rounds: int, seconds: float) -> None:
+def _tell(
+    machine: dict[str, Any], found: list[Contender], load: dict[str, Any], out: Path | None
+) -> None:
     rows = [
         {
             "question": one.question,
@@ -217,10 +221,8 @@ def _tell(machine: dict[str, Any], found: list[Contender], rounds: int, seconds:
                 costs[question, "API server"] / costs[question, "HydraCore"], 2
             ),
         }
-    load = {"connections": CONNECTIONS, "rounds": rounds, "seconds": seconds}
-    path = results.write(
-        "rest", {"machine": machine, "load": load, "contenders": rows, "ratios": ratios}
-    )
+    result = {"machine": machine, "load": load, "contenders": rows, "ratios": ratios}
+    path = results.write("rest", result, out)
     notes = [_judge(question, ratio) for question, ratio in ratios.items()]
     results.show("REST reads, each contender on one core", rows, [*notes, f"written to {path}"])
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import statistics
+from pathlib import Path
 from typing import Any
 
 from bench import results
@@ -22,6 +23,8 @@ from hydracore_cli.stack.service import Service
 from tests.simulation.process import FleetProcess, fleet_process
 
 NAMESPACE = "bench"
+QUICK = 60
+"""Targets of a run that shows only that it works."""
 AIMS = {"write-bound": 0.8, "push-bound": 0.9}
 MOST_WRITES = 3.1
 
@@ -32,10 +35,10 @@ def cases(n: int) -> list[Case]:
 
 
 def main(args: argparse.Namespace) -> None:
-    asyncio.run(_main(200 if args.quick else args.targets, args.case))
+    asyncio.run(_main(QUICK if args.quick else args.targets, args.case, args.out))
 
 
-async def _main(n: int, only: str | None) -> None:
+async def _main(n: int, only: str | None, out: Path | None) -> None:
     async with running_plane() as plane, Raw(plane) as raw:
         machine = facts(plane.programs())
         key = plane.key.public_key_base64
@@ -53,7 +56,15 @@ async def _main(n: int, only: str | None) -> None:
                     rows.append(row)
                     beside[case.name] = more
             again = await restart(plane, raw, operator, NAMESPACE)
-    _tell(machine, rate.rates, rows, beside, again)
+    found = {
+        "machine": machine,
+        "write_rate": _spread(rate.rates),
+        "health_interval_s": HEALTH_SECONDS,
+        "cases": rows,
+        "beside": beside,
+        "restart": again,
+    }
+    _tell(found, results.write("rollout", found, out))
 
 
 async def _rates(rate: WriteRate) -> float:
@@ -112,36 +123,25 @@ async def _case(
     return result.row(), beside
 
 
-def _tell(
-    machine: dict[str, Any],
-    rates: list[float],
-    rows: list[dict[str, Any]],
-    beside: dict[str, Any],
-    again: dict[str, Any],
-) -> None:
-    spread = {
+def _spread(rates: list[float]) -> dict[str, float]:
+    return {
         "median": round(statistics.median(rates), 1),
         "least": round(min(rates), 1),
         "most": round(max(rates), 1),
         "rounds": len(rates),
     }
-    found = {
-        "machine": machine,
-        "write_rate": spread,
-        "health_interval_s": HEALTH_SECONDS,
-        "cases": rows,
-        "beside": beside,
-        "restart": again,
-    }
-    path = results.write("rollout", found)
+
+
+def _tell(found: dict[str, Any], path: Path) -> None:
+    w = found["write_rate"]
     notes = [
-        f"W: {spread['median']} status patches/s ({spread['least']} to {spread['most']})",
-        *(f"{name}: {more}" for name, more in beside.items()),
-        *(_judge(row) for row in rows),
+        f"W: {w['median']} status patches/s ({w['least']} to {w['most']} in {w['rounds']} rounds)",
+        *(f"{name}: {more}" for name, more in found["beside"].items()),
+        *(_judge(row) for row in found["cases"]),
         f"written to {path}",
     ]
-    results.show("Rollouts against their lower bound", rows, notes)
-    results.show("Restart", [again])
+    results.show("Rollouts against their lower bound", found["cases"], notes)
+    results.show("Restart of the operator", [found["restart"]])
 
 
 def _judge(row: dict[str, Any]) -> str:

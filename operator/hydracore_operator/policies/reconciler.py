@@ -12,7 +12,7 @@ from hydracore_crds.update_policy import DEFAULT_NAME, UpdatePolicyStatus
 from hydracore_kube import NotFound
 from hydracore_operator.context import Context
 
-COUNT_EVERY = timedelta(seconds=1)
+COUNT_EVERY = timedelta(seconds=5)
 """Shortest time between two counts of what is in flight; every start and end of a push wakes us."""
 
 

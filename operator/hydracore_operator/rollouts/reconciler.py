@@ -174,11 +174,15 @@ class TenantReconciler:
     async def _flush(
         self, tenant: Tenant, applied: Applied, known: set[str], *, last: bool
     ) -> None:
-        """Free slots; those freed during this pass wait for one that may claim them at once."""
+        """Free slots; those freed during this pass wait for the next, which may claim them at once.
+
+        That one comes at its pace: while many orders end, each pass would free some, and planning
+        without a pause would leave the orders themselves no time.
+        """
         if not tenant.freeing:
             return
         if tenant.freeing - known and not last:
-            applied.again = True
+            applied.wake_in(timedelta(seconds=self._timing.coalesce))
             return
         try:
             await flush(tenant)

@@ -41,10 +41,10 @@ class Timing:
     clock_grace: float = 5.0
     fence_after: float = 2.0
     start_patience: float = 30.0
-    counts_every: float = 0.5
+    counts_every: float = 1.0
     coalesce: float = 0.025
     coalesce_max: float = 0.25
-    load_factor: float = 2.0
+    load_factor: float = 4.0
     retry: float = 2.0
     writes_at_once: int = 32
     conflicts: int = 20

@@ -1,0 +1,77 @@
+"""The benchmarks still run, each in its quick form: its form and its oracle, not its figures."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.__main__ import BENCHES
+from bench.rollout.case import Case, Result
+from hydracore_devcluster.assets import Assets
+from hydracore_devcluster.layout import ProjectLayout
+
+MINUTES = 8
+
+
+def _run(project: ProjectLayout, folder: Path, *words: str) -> dict[str, Any]:
+    argv = [sys.executable, "-m", "bench", *words, "--quick", "--out", str(folder)]
+    done = subprocess.run(
+        argv, cwd=project.root, capture_output=True, text=True, timeout=MINUTES * 60, check=False
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+    found: dict[str, Any] = json.loads((folder / f"{words[0]}.json").read_text())
+    return found
+
+
+def test_a_rollout_is_measured_with_exactly_the_fields_that_are_promised(
+    project: ProjectLayout, assets: Assets, tmp_path: Path
+) -> None:
+    found = _run(project, tmp_path, "rollout", "--case", "write-bound")
+    (row,) = found["cases"]
+    assert set(row) == {
+        "name",
+        "n",
+        "max_parallel",
+        "order_s",
+        "makespan_s",
+        "lower_bound_s",
+        "ratio",
+        "writes_per_target",
+        "operator_cpu_s",
+        "operator_peak_rss_mb",
+        "max_in_flight",
+    }
+    assert set(row) == set(Result.__dataclass_fields__)
+    assert 1 <= row["max_in_flight"] <= row["max_parallel"]
+    assert row["makespan_s"] >= row["n"] / row["max_parallel"] * row["order_s"]
+    assert row["ratio"] == pytest.approx(row["lower_bound_s"] / row["makespan_s"], abs=0.002)
+    assert row["writes_per_target"] >= 3
+    assert row["operator_cpu_s"] > 0
+    assert found["restart"]["instances"] == row["n"]
+
+
+def test_rest_is_measured_against_both_others(
+    project: ProjectLayout, assets: Assets, tmp_path: Path
+) -> None:
+    found = _run(project, tmp_path, "rest")
+    assert set(found["ratios"]) == {"instance", "list of 100"}
+    assert {row["who"] for row in found["contenders"]} == {"HydraCore", "bare app", "API server"}
+    assert all(row["per_s"] > 0 for row in found["contenders"])
+
+
+def test_the_lower_bound_is_the_slower_of_slots_and_writes() -> None:
+    assert Case("x", 2000, 200, 5.0).lower_bound(1000) == 50
+    assert Case("x", 2000, 200, 0.2).lower_bound(1000) == 6
+    assert Case("x", 2001, 200, 5.0).lower_bound(1000) == 55
+
+
+def test_an_unknown_benchmark_is_named_with_those_that_exist(project: ProjectLayout) -> None:
+    argv = [sys.executable, "-m", "bench", "nonsense"]
+    done = subprocess.run(argv, cwd=project.root, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert all(name in done.stderr for name in BENCHES)
