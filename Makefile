@@ -3,11 +3,11 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-faults up down verify generate lock
+.PHONY: help setup demo test test-faults bench-bundles up down verify generate lock
 ARGS ?=
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Make .venv and build the control plane (skipped when up to date)
 	@scripts/bootstrap.sh
@@ -20,6 +20,9 @@ test: setup ## Run all tests but those of faults
 
 test-faults: setup ## Run the tests that kill, freeze and cut (docs/reliability.md says which)
 	@.venv/bin/pytest -m faults $(ARGS)
+
+bench-bundles: setup ## Measure a bundle to many agents at once, by kind of object store
+	@.venv/bin/python -m bench.bundle_download $(ARGS)
 
 up: setup ## Start the stack and print what to try next
 	@.venv/bin/hydracore up $(ARGS)

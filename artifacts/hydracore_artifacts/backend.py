@@ -17,8 +17,8 @@ from hydracore_artifacts.explain import STORE_ERRORS, denied, explain, missing
 from hydracore_artifacts.location import BucketPlace, FolderPlace, S3Access, place_of
 
 if TYPE_CHECKING:  # they exist for type checkers only
-    from typing_extensions import Buffer
     from obstore.store import BackoffConfig, ClientConfig, S3Config
+    from typing_extensions import Buffer
 
 PIECE = 256 * 1024
 """Bytes that are handed on at a time out of a bucket, where every piece costs a request."""
