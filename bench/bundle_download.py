@@ -1,7 +1,6 @@
 """A bundle to many agents at once: the API's memory and the rate, by kind of object store.
 
-Run it with ``make bench-bundles``, or ``.venv/bin/python -m bench.bundle_download``. A real API
-process serves a bundle of 100 MB to 50 clients at once from a folder, then from a real S3 server
+Run it with ``python -m bench bundles``. A real API process serves a bundle of 100 MB to 50 clients at once from a folder, then from a real S3 server
 (streamed through the API), then it sends them to that server by signed URLs. Every byte is checked
 against the digest. All of it shares one machine, the clients' hashing too, so rates are no more
 than what this machine has left; memory is the API process's alone, as the kernel counts it.
@@ -12,7 +11,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import hashlib
-import json
 import os
 import random
 import sys
@@ -22,6 +20,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from bench import results
+from bench.machine import facts
 from hydracore_artifacts.location import S3Access
 from hydracore_artifacts.store import ArtifactStore
 from hydracore_devcluster.build import provide_tools
@@ -34,6 +34,8 @@ from tests.api.support.memory import peak_mib, reset_peak, resident_mib
 from tests.support.s3.server import S3Server
 
 MB = 1_000_000
+CLIENTS = 50
+BUNDLE_BYTES = 100 * MB
 WARM_UP_BYTES = 64 * 1024
 PIECE = 1024 * 1024
 MAX_SECONDS = 900
@@ -65,27 +67,21 @@ class Way:
     environment: dict[str, str]
 
 
-def main() -> None:
+def main(args: argparse.Namespace) -> None:
     """Measure all cases, print them and write them down."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument("--clients", type=int, default=50)
-    parser.add_argument("--mb", type=int, default=100, help="size of the bundle")
-    args = parser.parse_args()
-    project = find_project()
-    program = provide_tools(S3_TOOLS, project, os.environ, Progress(sys.stderr))
+    clients, size = (5, 10 * MB) if args.quick else (CLIENTS, BUNDLE_BYTES)
+    program = provide_tools(S3_TOOLS, find_project(), os.environ, Progress(sys.stderr))
     server = S3Server(program / S3_TOOLS.programs[0])
     try:
         server.start()
         with tempfile.TemporaryDirectory(prefix="hc-bench-") as folder:
-            run = measure_all(server, Path(folder), args.clients, args.mb * MB)
+            run = measure_all(server, Path(folder), clients, size)
             cases = asyncio.run(asyncio.wait_for(run, MAX_SECONDS))
     finally:
         server.remove()
     show(cases)
-    target = project.root / ".hydracore" / "bench" / "bundles.json"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(json.dumps({"cases": [asdict(case) for case in cases]}, indent=1) + "\n")
-    print(f"written to {target.relative_to(project.root)}")
+    found = {"machine": facts({}), "cases": [asdict(case) for case in cases]}
+    print(f"written to {results.write('bundles', found, args.out)}")
 
 
 async def measure_all(server: S3Server, folder: Path, clients: int, size: int) -> list[Case]:
@@ -169,7 +165,3 @@ def show(cases: list[Case]) -> None:
         numbers = (case.clients, case.idle_rss_mb, case.peak_rss_mb, case.growth_mb)
         rates = (case.seconds, case.mb_per_s, case.api_cpu_s)
         print(row.format(case.name, *numbers, *rates))
-
-
-if __name__ == "__main__":
-    main()

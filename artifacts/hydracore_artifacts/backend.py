@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
@@ -18,13 +18,17 @@ from hydracore_artifacts.location import BucketPlace, FolderPlace, S3Access, pla
 
 if TYPE_CHECKING:  # they exist for type checkers only
     from obstore.store import BackoffConfig, ClientConfig, S3Config
+    from typing_extensions import Buffer
 
 PIECE = 256 * 1024
-"""Bytes that a stream hands on at a time."""
+"""Bytes that are handed on at a time out of a bucket, where every piece costs a request."""
 
-CALLS = 32
+FOLDER_PIECE = 128 * 1024
+"""The same out of a folder."""
+
+CALLS = 16
 """Calls at once; further ones wait. It bounds what a process holds of the store's answers, however
-many clients it serves: a client that takes its piece slowly holds no call meanwhile."""
+many clients it serves: an open answer of an S3 server takes up to two megabytes of buffers."""
 
 CONNECT_TIMEOUT = timedelta(seconds=3)
 READ_TIMEOUT = timedelta(seconds=20)
@@ -58,6 +62,7 @@ class Backend:
     def __init__(self, url: str, access: S3Access) -> None:
         self._place = place_of(url, access)
         self._threads = ThreadPoolExecutor(CALLS, thread_name_prefix="store")
+        self._piece = FOLDER_PIECE if isinstance(self._place, FolderPlace) else PIECE
         self.url = url
         self.store: LocalStore | S3Store
         try:
@@ -78,22 +83,42 @@ class Backend:
         work = functools.partial(function, *args, **kwargs)
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
-    async def read(
-        self, key: str, options: obstore.GetOptions | None, if_missing: str
-    ) -> AsyncIterator[bytes]:
-        """Yield an object's bytes in pieces.
+    async def read(self, key: str, if_missing: str) -> AsyncIterator[bytes]:
+        """Yield a whole object in pieces, by one request that stays open: for a single reader.
 
         Raises:
             ArtifactMissing: the store has no such object; ``if_missing`` is the text.
             StoreUnavailable
         """
         try:
-            found = await self.call(obstore.get, self.store, key, options=options)
-            pieces = iter(found.stream(min_chunk_size=PIECE))
-            while (piece := await self.call(next, pieces, None)) is not None:
-                yield bytes(piece)
+            found = await self.call(obstore.get, self.store, key)
+            pieces: Iterator[Buffer] = iter(found.stream(min_chunk_size=self._piece))
+            while piece := await self.call(_next_piece, pieces):
+                yield piece
         except STORE_ERRORS as error:
             raise await self.failure(error, if_missing) from None
+
+    async def read_range(
+        self, key: str, start: int, end: int, if_missing: str
+    ) -> AsyncIterator[bytes]:
+        """Yield the bytes from ``start`` up to, not including, ``end``: for many readers at once.
+
+        Each piece is a request of its own, so that a reader who takes his time holds nothing of
+        the store's meanwhile but that piece. It ends early where the object does.
+
+        Raises:
+            ArtifactMissing, StoreUnavailable: as :meth:`read`.
+        """
+        while start < end:
+            wanted = min(self._piece, end - start)
+            try:
+                piece = await self.call(_one_piece, self.store, key, start, wanted)
+            except STORE_ERRORS as error:
+                raise await self.failure(error, if_missing) from None
+            start += len(piece)
+            yield piece
+            if len(piece) < wanted:
+                return
 
     async def sign(self, key: str, seconds: float) -> str:
         """Return a URL with which anybody may read an object for so many seconds: a secret.
@@ -143,6 +168,16 @@ class Backend:
                 "what their policy allows, and the clock of this machine"
             )
         return StoreUnavailable(f"the store {self.url} does not answer: {explain(error)}")
+
+
+def _next_piece(pieces: Iterator[Buffer]) -> bytes:
+    """Return the next piece, empty at the end; obstore's own memory is free again then."""
+    piece = next(pieces, None)
+    return b"" if piece is None else bytes(piece)
+
+
+def _one_piece(store: LocalStore | S3Store, key: str, start: int, length: int) -> bytes:
+    return bytes(obstore.get_range(store, key, start=start, length=length))
 
 
 def _bucket(place: BucketPlace, access: S3Access) -> S3Store:

@@ -80,7 +80,7 @@ class InstanceArtifacts:
             ValueError, ArtifactMissing, StoreUnavailable
         """
         if_missing = f"the store {self._backend.url} has no {name!r} of instance {instance_id}"
-        async for piece in self._backend.read(_key(instance_id, name), None, if_missing):
+        async for piece in self._backend.read(_key(instance_id, name), if_missing):
             yield piece
 
     async def delete_all(self, instance_id: str) -> int:

@@ -18,7 +18,6 @@ from hydracore_agentclient import AgentClient, ControlPlaneKey
 from hydracore_artifacts.build.runtime import RuntimeRequest
 from hydracore_artifacts.store import ArtifactStore
 from hydracore_cli.stack import content, servers
-from hydracore_cli.stack.database import database_url
 from hydracore_cli.stack.key_material import ensure_keys
 from hydracore_cli.stack.layout import StackLayout, layout_of
 from hydracore_cli.stack.service import Service

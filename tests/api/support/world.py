@@ -270,7 +270,7 @@ async def make_world(folder: Path, **settings: Any) -> World:
         cache=cache,
         history=history,
         agents=AgentClient(key, subject="api", now=lambda: datetime.now(UTC)),
-        artifacts=ArtifactStore(found.artifacts_url),
+        artifacts=ArtifactStore.of(found),
         control_plane_key=key,
         trusted_keys=TrustedKeys.load(found.trusted_bundle_keys_file),
         authenticator=KeyAuthenticator(history.keys, SECRET, now=clock),
