@@ -1,9 +1,10 @@
 """A bundle to many agents at once: the API's memory and the rate, by kind of object store.
 
-Run it with ``python -m bench bundles``. A real API process serves a bundle of 100 MB to 50 clients at once from a folder, then from a real S3 server
-(streamed through the API), then it sends them to that server by signed URLs. Every byte is checked
-against the digest. All of it shares one machine, the clients' hashing too, so rates are no more
-than what this machine has left; memory is the API process's alone, as the kernel counts it.
+Run it with ``python -m bench bundles``. A real API process serves a bundle of 100 MB to 50
+clients at once from a folder, then from a real S3 server (streamed through the API), then it sends
+them to that server by signed URLs. Every byte is checked against the digest. All of it shares one
+machine, the clients' hashing too, so rates are no more than what this machine has left; memory is
+the API process's alone, as the kernel counts it.
 """
 
 from __future__ import annotations
