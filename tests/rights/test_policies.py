@@ -180,7 +180,9 @@ def uid(editor: Person) -> str:
     return editor.does(*CREATE, "-o", "jsonpath={.metadata.uid}", given=rollout())
 
 
-def test_a_target_stays_with_its_rollout(editor: Person, operator: Person, uid: str) -> None:
+def test_a_target_stays_with_its_rollout(
+    editor: Person, operator: Person, admin: Person, uid: str
+) -> None:
     operator.does(*CREATE, given=target(uid=uid))
     moved = target(owner="other")["metadata"]["ownerReferences"]
     for references in (moved, []):
@@ -192,8 +194,8 @@ def test_a_target_stays_with_its_rollout(editor: Person, operator: Person, uid: 
     assert "set-marks on rollouttargets" in editor.is_refused(
         "label", "rollouttarget", "goal", "hydracore.io/rollout=other"
     )
-    # Not even the operator may hang it onto another Rollout, or onto something else.
-    refused = operator.is_refused(
+    # Not even an administrator may hang it onto another Rollout, or onto something else.
+    refused = admin.is_refused(
         *merge("rollouttarget", "goal", {"metadata": {"ownerReferences": moved}})
     )
     assert (
