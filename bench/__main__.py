@@ -15,6 +15,7 @@ from pathlib import Path
 BENCHES = {
     "rollout": "bench.rollout.main",
     "rest": "bench.rest.main",
+    "health": "bench.health.main",
 }
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from hydracore_agentclient import ControlPlaneKey
 from hydracore_artifacts.store import ArtifactStore
+from hydracore_cli.stack.database import database_url
 from hydracore_cli.stack.key_material import ensure_keys
 from hydracore_cli.stack.layout import StackLayout, layout_of
 from hydracore_cli.stack.service import Service
@@ -44,7 +45,12 @@ class Plane:
     """A control plane whose services are started one by one."""
 
     def __init__(
-        self, layout: StackLayout, dev: DevCluster, accounts: Accounts, assets: Assets
+        self,
+        layout: StackLayout,
+        dev: DevCluster,
+        accounts: Accounts,
+        assets: Assets,
+        health_seconds: float,
     ) -> None:
         self.layout, self.dev, self.accounts, self.assets = layout, dev, accounts, assets
         self.key = ControlPlaneKey.from_pem(layout.control_plane_key)
@@ -54,7 +60,7 @@ class Plane:
         self._outer = {
             "PATH": os.environ["PATH"],
             "HOME": str(layout.root),
-            "HYDRACORE_HEALTH_INTERVAL_SECONDS": str(HEALTH_SECONDS),
+            "HYDRACORE_HEALTH_INTERVAL_SECONDS": str(health_seconds),
             "HYDRACORE_LEASE_SECONDS": str(LEASE_SECONDS),
         }
         self._services: list[Service] = []
@@ -64,7 +70,7 @@ class Plane:
         self.admin = await KubeClient.connect(
             str(self.dev.admin_kubeconfig), field_manager="bench", timeout_seconds=60
         )
-        history = History(self.layout.database_url)
+        history = History(database_url(self.layout))
         await history.migrate()
         await history.close()
 
@@ -101,7 +107,7 @@ class Plane:
 
 
 @asynccontextmanager
-async def running_plane() -> AsyncIterator[Plane]:
+async def running_plane(*, health_seconds: float = HEALTH_SECONDS) -> AsyncIterator[Plane]:
     """Start a control plane in a temporary folder; operator and API are not started yet."""
     project = find_project()
     assets = provide(project, os.environ, Progress(sys.stderr))
@@ -113,7 +119,7 @@ async def running_plane() -> AsyncIterator[Plane]:
         try:
             accounts = await install(dev, project)
             await asyncio.to_thread(ensure_keys, layout)
-            plane = Plane(layout, dev, accounts, assets)
+            plane = Plane(layout, dev, accounts, assets, health_seconds)
             await plane.open()
             try:
                 yield plane

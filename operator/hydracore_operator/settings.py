@@ -55,8 +55,18 @@ class OperatorSettings(BaseSettings):
     health_interval_seconds: float = Field(
         default=10, ge=0.2, le=3600, description="How often each agent is polled."
     )
+    health_deep_interval_seconds: float = Field(
+        default=900, ge=1, le=86400, description="How often each agent examines itself thoroughly."
+    )
     agent_trial_seconds: float = Field(
         default=10, ge=1, le=600, description="How long a new runtime has to become healthy."
+    )
+    finished_ttl_seconds: float = Field(
+        default=7 * 86400,
+        ge=1,
+        le=10 * 366 * 86400,
+        description="How long finished objects that REST or the operator made stay in the "
+        "cluster; history (SQL) keeps them.",
     )
     workers: int = Field(default=16, ge=1, le=256, description="Reconciles at once per kind.")
     operator_status_addr: Annotated[str | None, AfterValidator(_address)] = Field(

@@ -79,6 +79,8 @@ async def test_enrolment_and_health_are_kept(upgraded: History) -> None:
     assert (credential.armed, credential.public_key) == (False, "public")
     assert (health.failures, health.last_status) == (2, {"version": "1.0.0"})
     assert health.uptime_seconds == 2**40
+    assert health.versions_changed_at == health.versions_reported_at == NOON + timedelta(seconds=3)
+    assert (health.latency_ms, health.deep_health) == (None, None)
 
 
 async def test_keys_claims_and_tombstones_are_kept(upgraded: History) -> None:
@@ -117,6 +119,16 @@ async def test_archives_are_kept_and_can_be_added_to(upgraded: History) -> None:
     later = await upgraded.rollouts.get("r-2")
     assert later is not None
     assert later.rollout["status"]["state"] == "succeeded"
+
+
+async def test_what_ran_and_actions_can_be_stored(upgraded: History) -> None:
+    row = await upgraded.executions.begin(
+        kind="Rollout", namespace="ns", name="r1", spec_hash="h", uid="r-9", at=NOON
+    )
+    assert (row.uid, row.started_at) == ("r-9", NOON)
+    action = {"metadata": {"name": "a1"}, "spec": {"instanceName": "one"}}
+    await upgraded.actions.archive(action, tenant_id="t", namespace="ns", uid="a-9", at=NOON)
+    assert await upgraded.actions.holds(action, uid="a-9")
 
 
 async def tables(url: str) -> set[str]:

@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from hydracore_agentclient.pollkeys import PollKeys, agree
 
 FINAL = frozenset({"activated", "rolled_back", "rejected", "aborted", "expired"})
 Outcome = Literal["activated", "rolled_back", "rejected"]
@@ -129,6 +131,8 @@ class SimAgent:
         self.faults = Faults()
         self.push_seconds = push_seconds
         self.hold = False
+        self.takes_polls = True
+        self._poll_keys: PollKeys | None = None
         self.digest, self.version = digest, version
         self.epoch = 0
         self.tasks: dict[str, Task] = {}
@@ -140,6 +144,12 @@ class SimAgent:
     def public_key(self) -> str:
         raw = self.key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
         return base64.b64encode(raw).decode()
+
+    def poll_keys(self, control_plane: Ed25519PublicKey) -> PollKeys:
+        """Return the keys of marked polls, agreed on once."""
+        if self._poll_keys is None:
+            self._poll_keys = agree(self.key, control_plane, self.instance_id)
+        return self._poll_keys
 
     @property
     def active(self) -> Task | None:
@@ -217,6 +227,17 @@ class SimAgent:
             "onTrial": False,
             "epoch": self.epoch,
             "task": None,
+        }
+
+    def deep(self) -> dict[str, Any]:
+        """Return the body of ``GET /api/health/deep``."""
+        state = "unhealthy" if self.faults.unhealthy else "healthy"
+        found = {"status": state, "message": "simulated", "latencyMs": 0.1}
+        return {
+            "status": state,
+            "checkedAt": self._now().isoformat(),
+            "uptimeSeconds": 0,
+            "subsystems": {"disk": found},
         }
 
     def report(self, task: Task) -> dict[str, Any]:

@@ -17,10 +17,19 @@ from typing import Any, Self
 from uuid import uuid4
 
 import jwt
+import orjson
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from hydracore_agentclient import AgentEndpoint, ControlPlaneKey
+from hydracore_agentclient.pollkeys import (
+    SCHEME,
+    VERSION,
+    PollKeys,
+    agree,
+    answer_mark,
+    request_mark,
+)
 from tests.simulation.agent import Oracle, RefusedError, SimAgent
 
 FIRST_ADDRESS = 1 << 16
@@ -115,8 +124,8 @@ class AgentFleet:
         if faults.silent:
             return self._cut(request)
         try:
-            nonce = self._authorize(request, agent)
-        except jwt.PyJWTError as error:
+            nonce, polled = self._authorize(request, agent)
+        except (jwt.PyJWTError, ValueError) as error:
             return web.json_response({"code": "unauthorized", "message": str(error)}, status=401)
         body = await request.read()
         try:
@@ -129,7 +138,7 @@ class AgentFleet:
             return self._cut(request)
         if faults.garbage:
             answer = {"surprise": "\u2603", "state": ["?"]}
-        return self._proved(agent, status, answer, nonce)
+        return self._proved(agent, status, answer, nonce, polled)
 
     def _answer(
         self, agent: SimAgent, request: web.BaseRequest, body: bytes
@@ -138,6 +147,8 @@ class AgentFleet:
         match (method, *parts):
             case ("GET", "api", "status"):
                 return 200, agent.status()
+            case ("GET", "api", "health", "deep"):
+                return 200, agent.deep()
             case ("POST", "api", "orders"):
                 status, task = agent.take_order(self._order(agent, body))
                 return status, agent.report(task)
@@ -147,9 +158,19 @@ class AgentFleet:
                 return 200, agent.report(agent.take_abort(task_id, json.loads(body)["epoch"]))
         raise RefusedError(404, "not_found", "no such path")
 
-    def _authorize(self, request: web.BaseRequest, agent: SimAgent) -> str:
-        token = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        return str(self._claims(agent, token)["jti"])
+    def _authorize(self, request: web.BaseRequest, agent: SimAgent) -> tuple[str, PollKeys | None]:
+        """Return the nonce, and for a marked poll its keys."""
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if scheme != SCHEME or not agent.takes_polls:
+            return str(self._claims(agent, token)["jti"]), None
+        if request.path != "/api/status":
+            raise ValueError("a poll may read the status only")
+        keys = agent.poll_keys(self._trusted)
+        _, kid, subject, issued, nonce, mark = token.split(".")
+        due = request_mark(keys.request, agent.instance_id, kid, subject, int(issued), nonce)
+        if mark != due:
+            raise ValueError("the poll's mark is wrong")
+        return nonce, keys
 
     def _order(self, agent: SimAgent, body: bytes) -> dict[str, Any]:
         try:
@@ -167,9 +188,19 @@ class AgentFleet:
         )
 
     def _proved(
-        self, agent: SimAgent, status: int, answer: dict[str, Any], nonce: str
+        self,
+        agent: SimAgent,
+        status: int,
+        answer: dict[str, Any],
+        nonce: str,
+        polled: PollKeys | None,
     ) -> web.Response:
-        data = json.dumps(answer).encode()
+        data = orjson.dumps(answer)
+        if polled is not None:
+            if agent.faults.wrong_identity:
+                polled = agree(self._stranger, self._trusted, agent.instance_id)
+            mark = answer_mark(polled.answer, agent.instance_id, nonce, status, data)
+            return _json(data, status, f"{VERSION}.{mark}")
         claims = {
             "iss": agent.instance_id,
             "nonce": nonce,
@@ -178,14 +209,14 @@ class AgentFleet:
         }
         key = self._stranger if agent.faults.wrong_identity else agent.key
         proof = jwt.encode(claims, key, algorithm="EdDSA", headers={"typ": "hc-proof+jwt"})
-        return web.Response(
-            body=data,
-            status=status,
-            content_type="application/json",
-            headers={"X-Hydracore-Proof": proof},
-        )
+        return _json(data, status, proof)
 
     def _cut(self, request: web.BaseRequest) -> web.StreamResponse:
         assert request.transport is not None
         request.transport.close()
         return web.Response(status=500)
+
+
+def _json(data: bytes, status: int, proof: str) -> web.Response:
+    headers = {"X-Hydracore-Proof": proof}
+    return web.Response(body=data, status=status, content_type="application/json", headers=headers)

@@ -49,6 +49,7 @@ class Recorder:
             bundles=self._build("bundles"),
             policies=self._build("policies"),
             tenants=self._build("tenants"),
+            archive=self._build("archive"),
             health=lambda _ctx: self,
         )
 
@@ -240,7 +241,7 @@ async def test_status_is_served(settings: OperatorSettings, free_port: int) -> N
         async with session.get(f"http://{address}/status") as answer:
             status = json.loads(await answer.text())
     assert status["leading"] is True
-    assert set(status["queues"]) == {"bundles", "policies", "instances", "tenants"}
+    assert set(status["queues"]) == {"bundles", "policies", "instances", "tenants", "archive"}
 
 
 @pytest.fixture
