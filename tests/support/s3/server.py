@@ -113,9 +113,9 @@ class S3Server:
             "ROOT_SECRET_ACCESS_KEY": self.credentials.secret_access_key,
         }
         told = [
-            *(self._program, "--quiet", "--port", f"127.0.0.1:{port}", "--region", REGION),
+            *(str(self._program), "--quiet", "--port", f"127.0.0.1:{port}", "--region", REGION),
             # Not every file system has the extended attributes that it would use else.
-            *("posix", "--sidecar", self._home / "metadata", self.buckets),
+            *("posix", "--sidecar", str(self._home / "metadata"), str(self.buckets)),
         ]
         with self.log.open("ab") as log:
             self._process = process = subprocess.Popen(
