@@ -15,7 +15,9 @@ from hydracore_crds.instance_action import (
     SubsystemReport,
 )
 
-NEVER_RAN = "the agent has confirmed that it never ran and never will; create a new action"
+NEVER_RAN = (
+    "it is confirmed that it never ran and never will; create a new action if it still is to"
+)
 
 
 @dataclass(frozen=True, slots=True)

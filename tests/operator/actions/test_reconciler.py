@@ -12,7 +12,7 @@ from hydracore_agentclient import DeepHealth, NoConnection, Refused, Timeout, Un
 from hydracore_core.actions.model import RUN_WITHIN, SETTLE_FOR, START_WITHIN
 from hydracore_crds import Instance, InstanceAction
 from hydracore_history import HistoryUnavailable
-from hydracore_operator.providers.errors import TransientError
+from hydracore_operator.providers.errors import TransientError, UnknownOutcomeError
 from tests.operator.actions.stand import Stand, reason
 
 pytestmark = pytest.mark.cluster
@@ -325,12 +325,13 @@ async def test_the_end_of_the_instance_ends_what_waits_and_what_runs(stand: Stan
 
 async def test_a_provider_that_cannot_say_is_asked_again(stand: Stand) -> None:
     stand.provider.fail_next("reboot", TransientError("away"))
-    await stand.action("reboot")
+    made = await stand.action("reboot")
     assert (await stand.once()).status.state == "running"
-    stand.offset = RUN_WITHIN["reboot"] + timedelta(seconds=1)
+    stand.provider.fail_next("forbid_reboot", UnknownOutcomeError("perhaps"))
+    assert (await stand.once()).status.state == "running"
     done = await stand.ended()
     assert (done.status.state, reason(done)) == ("failed", "NotCarriedOut")
-    assert stand.provider.reboots == {}
+    assert (stand.provider.reboots, stand.provider.forbidden) == ({}, {made.metadata.uid})
 
 
 async def test_an_action_that_is_gone_is_forgotten(stand: Stand) -> None:
