@@ -46,6 +46,7 @@ from hydracore_agent.orders.releases import Releases
 from hydracore_agent.orders.runner import OrderRunner, Surroundings
 from hydracore_agent.orders.steps import Installer
 from hydracore_agent.plugins import Plugin
+from hydracore_agent.polls import PollAuth
 from hydracore_agent.running import RunningRelease
 from hydracore_agent.server import Server
 from hydracore_agent.settings import Settings, load_settings
@@ -230,10 +231,11 @@ class Agent:
 
     def _surface(self) -> Surface:
         instance_id = self._start.settings.instance_id
-        auth = ControlAuth(instance_id, self._trust, utc_now)
+        polls = PollAuth(instance_id, self._identity.private_key, self._trust, utc_now)
+        auth = ControlAuth(instance_id, self._trust, utc_now, polls)
         conversations = Conversations(self._start.layout.conversations)
         return Surface(
-            frame=Frame(auth, self._identity, instance_id, utc_now),
+            frame=Frame(auth, self._identity, instance_id, utc_now, polls),
             health=self._health,
             status=self._status,
             orders=OrderEndpoints(self._runner, self._memory, self._trust, instance_id, utc_now),

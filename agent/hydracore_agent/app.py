@@ -50,7 +50,7 @@ def build_app(surface: Surface) -> Starlette:
     orders, actions = surface.orders, surface.actions
     routes = [
         Route("/healthz", alive, methods=["GET"]),
-        Route("/api/status", wrap(status), methods=["GET"]),
+        Route("/api/status", wrap(status, polled=True), methods=["GET"]),
         Route("/api/health/deep", wrap(deep), methods=["GET"]),
         Route("/api/orders", wrap(orders.receive), methods=["POST"]),
         Route("/api/orders/{task_id}", wrap(orders.show), methods=["GET"]),

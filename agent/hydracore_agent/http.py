@@ -15,6 +15,7 @@ from starlette.responses import Response
 from hydracore_agent.auth import Caller, ControlAuth
 from hydracore_agent.clock import Clock
 from hydracore_agent.identity import PROOF_HEADER, Identity
+from hydracore_agent.polls import PollAuth
 from hydracore_agent.tokens import TokenError
 
 log = logging.getLogger(__name__)
@@ -84,18 +85,27 @@ async def read_object(request: Request) -> Mapping[str, Any]:
 class Frame:
     """Wraps handlers: only authenticated callers reach them, and JSON answers carry a proof."""
 
-    def __init__(self, auth: ControlAuth, identity: Identity, instance_id: str, now: Clock) -> None:
+    def __init__(
+        self,
+        auth: ControlAuth,
+        identity: Identity,
+        instance_id: str,
+        now: Clock,
+        polls: PollAuth | None = None,
+    ) -> None:
         self._auth = auth
+        self._polls = polls
         self._identity = identity
         self._instance_id = instance_id
         self._now = now
 
-    def wrap(self, handler: Handler) -> Endpoint:
-        """Return the endpoint for Starlette."""
+    def wrap(self, handler: Handler, *, polled: bool = False) -> Endpoint:
+        """Return the endpoint for Starlette; ``polled`` ones may be asked by marked polls too."""
 
         async def endpoint(request: Request) -> Response:
             try:
-                caller = self._auth.check(request.headers.get("authorization"))
+                header = request.headers.get("authorization")
+                caller = self._auth.check(header, polled=polled)
             except TokenError as error:
                 return json_response(401, {"code": "unauthorized", "message": str(error)})
             return await self._answer(handler, request, caller)
@@ -115,10 +125,13 @@ class Frame:
         if isinstance(answer, Response):
             return answer
         response = json_response(answer.status, answer.body, answer.headers)
-        response.headers[PROOF_HEADER] = self._identity.prove(
-            self._instance_id, caller.nonce, bytes(response.body), self._now()
-        )
+        response.headers[PROOF_HEADER] = self._prove(caller, answer.status, bytes(response.body))
         return response
+
+    def _prove(self, caller: Caller, status: int, body: bytes) -> str:
+        if caller.poll is not None and self._polls is not None:
+            return self._polls.mark(caller.poll, caller.nonce, status, body)
+        return self._identity.prove(self._instance_id, caller.nonce, body, self._now())
 
 
 def json_response(

@@ -46,6 +46,11 @@ class Identity:
             ) from None
 
     @property
+    def private_key(self) -> Ed25519PrivateKey:
+        """The private half, for agreeing on keys."""
+        return self._key
+
+    @property
     def public_key(self) -> str:
         """The public half, 32 bytes in base64."""
         return b64encode(self._key.public_key().public_bytes_raw()).decode()

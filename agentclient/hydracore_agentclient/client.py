@@ -30,6 +30,7 @@ from hydracore_agentclient.models import (
     Refusal,
     TaskReport,
 )
+from hydracore_agentclient.poller import Poller
 from hydracore_agentclient.proof import PROOF_HEADER, verify_proof
 from hydracore_crds.base import Wire
 
@@ -67,6 +68,7 @@ class AgentClient:
         self._key = key
         self._now = now
         self._exchange = Exchange(key, subject=subject, now=now)
+        self._poller = Poller(key, now=now, deadlines=(connect_seconds, total_seconds))
         self._turns = Turns(connections, total_seconds)
         self._chats = Turns(connections, total_seconds)
         self._deadlines = aiohttp.ClientTimeout(
@@ -80,6 +82,7 @@ class AgentClient:
 
     async def close(self) -> None:
         """Close all connections."""
+        await self._poller.close()
         await self._exchange.close()
 
     async def status(self, ep: AgentEndpoint) -> AgentStatus:
@@ -88,12 +91,26 @@ class AgentClient:
         Raises:
             WrongIdentity: Also where the body names another instance.
         """
-        status = await self._ask(ep, "GET", "/api/status", AgentStatus)
-        if status.instance_id != ep.instance_id:
-            raise WrongIdentity(
-                f"the answer is of instance {status.instance_id!r}, asked was {ep.instance_id!r}"
-            )
-        return status
+        return own_status(ep, await self._ask(ep, "GET", "/api/status", AgentStatus))
+
+    async def poll(self, ep: AgentEndpoint) -> AgentStatus:
+        """Ask the same as :meth:`status` at a fraction of its cost; for a loop over all agents.
+
+        Request and answer are marked with keys that only this agent and the control plane have,
+        instead of signed. An agent that knows no marked polls is asked with a signed request. The
+        caller bounds how many polls are under way at once.
+
+        Raises:
+            WrongIdentity: As :meth:`status`.
+        """
+        if ep.public_key is not None and self._poller.usable(ep):
+            data = await self._poller.ask(ep)
+            if data is not None:
+                return own_status(ep, read_answer(AgentStatus, data))
+            status = await self.status(ep)
+            self._poller.without(ep)
+            return status
+        return await self.status(ep)
 
     async def deep_health(self, ep: AgentEndpoint) -> DeepHealth:
         """Have the agent examine itself."""
@@ -221,7 +238,7 @@ class AgentClient:
             )
         if status not in _OK:
             raise _refusal(status, data)
-        return _read(model, data)
+        return read_answer(model, data)
 
 
 async def _events(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
@@ -234,7 +251,25 @@ async def _events(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
         yield chunk
 
 
-def _read(model: type[M], data: bytes) -> M:
+def own_status(ep: AgentEndpoint, status: AgentStatus) -> AgentStatus:
+    """Return the status if its body names the instance that was asked.
+
+    Raises:
+        WrongIdentity: It names another.
+    """
+    if status.instance_id != ep.instance_id:
+        raise WrongIdentity(
+            f"the answer is of instance {status.instance_id!r}, asked was {ep.instance_id!r}"
+        )
+    return status
+
+
+def read_answer(model: type[M], data: bytes) -> M:
+    """Read a body.
+
+    Raises:
+        InvalidAnswer: It is not what it should be.
+    """
     try:
         return model.model_validate(orjson.loads(data))
     except ValidationError as fault:
@@ -246,7 +281,7 @@ def _read(model: type[M], data: bytes) -> M:
 
 
 def _refusal(status: int, data: bytes) -> Refused:
-    refusal = _read(Refusal, data)
+    refusal = read_answer(Refusal, data)
     kind = UnknownTask if refusal.code == "unknown_task" else Refused
     return kind(refusal.code, refusal.message or refusal.code, status=status)
 

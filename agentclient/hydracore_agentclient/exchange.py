@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from typing import Any, Literal
 
@@ -97,7 +97,7 @@ class Exchange:
         if body is not None:
             data = orjson.dumps(body)
             headers["Content-Type"] = "application/json"
-        try:
+        with translated(ep):
             async with self._session().request(
                 method,
                 url,
@@ -107,18 +107,6 @@ class Exchange:
                 allow_redirects=False,
             ) as response:
                 yield response
-        except aiohttp.ConnectionTimeoutError as fault:
-            raise NoConnection(f"{ep.url}: no connection in time") from fault
-        except TimeoutError as fault:
-            raise Timeout(f"{ep.url}: no complete answer in time") from fault
-        except aiohttp.ClientConnectorError as fault:
-            raise NoConnection(f"{ep.url}: {fault.strerror or 'no connection'}") from fault
-        except aiohttp.ClientOSError as fault:
-            raise Unreachable(f"{ep.url}: {fault.strerror or 'the connection broke'}") from fault
-        except (aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError) as fault:
-            raise Unreachable(f"{ep.url}: the connection broke before the answer's end") from fault
-        except aiohttp.ClientError as fault:
-            raise InvalidAnswer(f"{ep.url}: no HTTP answer ({type(fault).__name__})") from fault
 
     def _token(self, audience: str, nonce: str) -> str:
         issued = int(self._now().timestamp())
@@ -134,14 +122,49 @@ class Exchange:
 
     def _session(self) -> aiohttp.ClientSession:
         if self._opened is None:
-            self._opened = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0, use_dns_cache=False),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=False,
-                trust_env=False,
-                headers={"User-Agent": "hydracore"},
-            )
+            self._opened = plain_session(keep=True)
         return self._opened
+
+
+@contextmanager
+def translated(ep: AgentEndpoint) -> Iterator[None]:
+    """Turn what aiohttp raises into the errors of this package; the one place where that is done.
+
+    Raises:
+        NoConnection: There was none.
+        Unreachable: It broke.
+        Timeout: No complete answer in time.
+        InvalidAnswer: What came is no HTTP.
+    """
+    try:
+        yield
+    except aiohttp.ConnectionTimeoutError as fault:
+        raise NoConnection(f"{ep.url}: no connection in time") from fault
+    except TimeoutError as fault:
+        raise Timeout(f"{ep.url}: no complete answer in time") from fault
+    except aiohttp.ClientConnectorError as fault:
+        raise NoConnection(f"{ep.url}: {fault.strerror or 'no connection'}") from fault
+    except aiohttp.ClientOSError as fault:
+        raise Unreachable(f"{ep.url}: {fault.strerror or 'the connection broke'}") from fault
+    except (aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError) as fault:
+        raise Unreachable(f"{ep.url}: the connection broke before the answer's end") from fault
+    except aiohttp.ClientError as fault:
+        raise InvalidAnswer(f"{ep.url}: no HTTP answer ({type(fault).__name__})") from fault
+
+
+def plain_session(*, keep: bool) -> aiohttp.ClientSession:
+    """Open a session that sends what it is told to: no proxies, no cookies, nothing unpacked.
+
+    Args:
+        keep: Whether connections are kept for the next request.
+    """
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=0, use_dns_cache=False, force_close=not keep),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        auto_decompress=False,
+        trust_env=False,
+        headers={"User-Agent": "hydracore"},
+    )
 
 
 async def read_bounded(response: aiohttp.ClientResponse) -> bytes:

@@ -10,7 +10,10 @@ from typing import Any
 
 import jwt
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import (
+    Ed25519PrivateKey,
+    Ed25519PublicKey,
+)
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import (
@@ -22,6 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from hydracore_agentclient.errors import KeyFileError
+from hydracore_agentclient.pollkeys import PollKeys, agree
 
 BOOTSTRAP_PREFIX = "hcb_"
 _BOOTSTRAP_INFO = b"hydracore bootstrap token"
@@ -78,6 +82,14 @@ class ControlPlaneKey:
         return jwt.encode(
             claims, self._private, algorithm="EdDSA", headers={"typ": typ, "kid": self.kid}
         )
+
+    def agree(self, public_key: Ed25519PublicKey, instance_id: str) -> PollKeys:
+        """Return the keys for polls of one agent (see :mod:`.pollkeys`).
+
+        Raises:
+            ValueError: Nothing can be agreed on with that key.
+        """
+        return agree(self._private, public_key, instance_id)
 
     def derive(self, info: bytes) -> bytes:
         """Return 32 secret bytes for one purpose (HKDF-SHA256 of the raw private key)."""

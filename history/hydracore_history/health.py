@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import case, delete, func, select
 
 from hydracore_history.database import Database
-from hydracore_history.records import HealthRow
+from hydracore_history.records import DeepHealthReport, HealthRow, PollRecord
 from hydracore_history.tables import HealthTable
 
 MAX_ERROR = 2048
@@ -31,15 +33,41 @@ class Health:
         health_status: str,
         uptime_seconds: int,
     ) -> None:
-        """Store what an agent said of itself when it called in."""
-        fresh = {
+        """Store what an agent said of itself when it called in.
+
+        The manifest and ``versions_changed_at`` are only written where the manifest is another;
+        ``versions_reported_at`` says how fresh it is.
+        """
+        new = {
+            "instance_id": instance_id,
+            "failures": 0,
             "last_heartbeat": at,
             "versions": versions,
+            "versions_digest": _digest(versions),
             "versions_reported_at": at,
+            "versions_changed_at": at,
             "health_status": health_status,
             "uptime_seconds": uptime_seconds,
         }
-        await self._upsert(instance_id, {"failures": 0, **fresh}, fresh)
+        insert = self._database.insert(HealthTable)
+        fresh = insert.excluded
+        same = HealthTable.versions_digest == fresh.versions_digest
+        statement = insert.on_conflict_do_update(
+            index_elements=[HealthTable.instance_id],
+            set_={
+                "last_heartbeat": fresh.last_heartbeat,
+                "versions": case((same, HealthTable.versions), else_=fresh.versions),
+                "versions_digest": fresh.versions_digest,
+                "versions_reported_at": fresh.versions_reported_at,
+                "versions_changed_at": case(
+                    (same, HealthTable.versions_changed_at), else_=fresh.versions_changed_at
+                ),
+                "health_status": fresh.health_status,
+                "uptime_seconds": fresh.uptime_seconds,
+            },
+        )
+        async with self._database.write() as session:
+            await session.execute(statement, [new])
 
     async def poll(
         self,
@@ -50,23 +78,39 @@ class Health:
         status: dict[str, Any] | None,
         error: str | None,
     ) -> None:
-        """Store the outcome of asking an agent; failures in a row are counted, a success ends them.
+        """Store the outcome of asking one agent; see :meth:`polls`."""
+        answered = status if ok else None
+        text = None if ok else error or "no answer"
+        failures = 0 if ok else 1
+        record = PollRecord(instance_id, at, answered, text, failures, answered=ok)
+        await self.polls([record])
 
-        A failed poll keeps the last good ``status``.
+    async def polls(
+        self, records: Sequence[PollRecord], deep: Sequence[DeepHealthReport] = ()
+    ) -> None:
+        """Store what became of many polls in one transaction.
+
+        Failures in a row are counted, a success ends them. A failed poll keeps the last good
+        status, a failed examination the last report.
+
+        Args:
+            records: At most one for each instance.
+            deep: Likewise.
         """
-        if ok:
-            fresh: dict[str, Any] = {
-                "failures": 0,
-                "last_poll_at": at,
-                "last_status": status,
-                "last_error": None,
-            }
-            await self._upsert(instance_id, fresh, fresh)
+        since_answer = [_poll_values(one) for one in records if one.answered]
+        on_top = [_poll_values(one) for one in records if not one.answered]
+        reports = [_deep_values(one) for one in deep]
+        if not (since_answer or on_top or reports):
             return
-        text = (error or "no answer")[:MAX_ERROR]
-        first = {"failures": 1, "last_poll_at": at, "last_error": text}
-        again = {**first, "failures": HealthTable.failures + 1}
-        await self._upsert(instance_id, first, again)
+        # In one order for all writers, so that two of them never wait for each other.
+        async with self._database.write() as session:
+            for values, statement in (
+                (since_answer, self._poll_statement(add=False)),
+                (on_top, self._poll_statement(add=True)),
+                (reports, self._deep_statement()),
+            ):
+                if values:
+                    await session.execute(statement, sorted(values, key=_by_id))
 
     async def get(self, instance_id: str) -> HealthRow | None:
         """Return an instance's row, or None."""
@@ -89,13 +133,66 @@ class Health:
         async with self._database.write() as session:
             await session.execute(delete(HealthTable).where(HealthTable.instance_id == instance_id))
 
-    async def _upsert(self, instance_id: str, new: dict[str, Any], change: dict[str, Any]) -> None:
-        statement = self._database.insert(HealthTable).values(instance_id=instance_id, **new)
-        statement = statement.on_conflict_do_update(
-            index_elements=[HealthTable.instance_id], set_=change
+    def _poll_statement(self, *, add: bool) -> Any:
+        insert = self._database.insert(HealthTable)
+        fresh = insert.excluded
+        failures = HealthTable.failures + fresh.failures if add else fresh.failures
+        return insert.on_conflict_do_update(
+            index_elements=[HealthTable.instance_id],
+            set_={
+                "failures": failures,
+                "last_poll_at": fresh.last_poll_at,
+                "last_status": func.coalesce(fresh.last_status, HealthTable.last_status),
+                "last_error": fresh.last_error,
+                "latency_ms": func.coalesce(fresh.latency_ms, HealthTable.latency_ms),
+            },
         )
-        async with self._database.write() as session:
-            await session.execute(statement)
+
+    def _deep_statement(self) -> Any:
+        insert = self._database.insert(HealthTable)
+        fresh = insert.excluded
+        return insert.on_conflict_do_update(
+            index_elements=[HealthTable.instance_id],
+            set_={
+                "deep_health": func.coalesce(fresh.deep_health, HealthTable.deep_health),
+                "deep_health_at": func.coalesce(fresh.deep_health_at, HealthTable.deep_health_at),
+                "deep_health_error": fresh.deep_health_error,
+            },
+        )
+
+
+def _poll_values(record: PollRecord) -> dict[str, Any]:
+    return {
+        "instance_id": record.instance_id,
+        "failures": record.failures,
+        "last_poll_at": record.at,
+        "last_status": record.status,
+        "last_error": _bounded(record.error),
+        "latency_ms": record.latency_ms,
+    }
+
+
+def _deep_values(report: DeepHealthReport) -> dict[str, Any]:
+    return {
+        "instance_id": report.instance_id,
+        "failures": 0,
+        "deep_health": report.report,
+        "deep_health_at": report.at if report.report is not None else None,
+        "deep_health_error": _bounded(report.error),
+    }
+
+
+def _bounded(text: str | None) -> str | None:
+    return text[:MAX_ERROR] if text is not None else None
+
+
+def _by_id(values: Mapping[str, Any]) -> str:
+    return str(values["instance_id"])
+
+
+def _digest(versions: dict[str, Any]) -> str:
+    plain = json.dumps(versions, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(plain.encode()).hexdigest()
 
 
 def _record(row: HealthTable) -> HealthRow:
@@ -105,9 +202,14 @@ def _record(row: HealthTable) -> HealthRow:
         last_heartbeat=row.last_heartbeat,
         versions=row.versions,
         versions_reported_at=row.versions_reported_at,
+        versions_changed_at=row.versions_changed_at,
         health_status=row.health_status,
         uptime_seconds=row.uptime_seconds,
         last_poll_at=row.last_poll_at,
         last_status=row.last_status,
         last_error=row.last_error,
+        latency_ms=row.latency_ms,
+        deep_health=row.deep_health,
+        deep_health_at=row.deep_health_at,
+        deep_health_error=row.deep_health_error,
     )

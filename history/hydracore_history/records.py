@@ -82,11 +82,16 @@ class HealthRow:
         last_heartbeat: When the agent last called in.
         versions: The version manifest of that heartbeat.
         versions_reported_at: When a version manifest was last reported.
+        versions_changed_at: Since when it is this one.
         health_status: What the agent said of itself in the heartbeat.
         uptime_seconds: Likewise.
         last_poll_at: When the operator last asked.
         last_status: The last good answer of ``/api/status``.
         last_error: Why the last poll failed; None after a good one.
+        latency_ms: How long the last good answer took.
+        deep_health: The last report of ``/api/health/deep``.
+        deep_health_at: When it was asked for.
+        deep_health_error: Why a later one could not be had; None after a good one.
     """
 
     instance_id: str
@@ -99,6 +104,52 @@ class HealthRow:
     last_poll_at: datetime | None
     last_status: dict[str, Any] | None
     last_error: str | None
+    versions_changed_at: datetime | None = None
+    latency_ms: float | None = None
+    deep_health: dict[str, Any] | None = None
+    deep_health_at: datetime | None = None
+    deep_health_error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PollRecord:
+    """What became of an agent's polls since they were last stored.
+
+    Attributes:
+        instance_id: The instance's id.
+        at: When the operator last asked.
+        status: The last good answer among them.
+        error: Why the last one failed; None if it did not.
+        failures: Failed in a row at the end.
+        answered: Whether there was a good answer among them; if not, ``failures`` come on top of
+            those that are stored.
+        latency_ms: How long the last good answer took.
+    """
+
+    instance_id: str
+    at: datetime
+    status: dict[str, Any] | None
+    error: str | None
+    failures: int
+    answered: bool
+    latency_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeepHealthReport:
+    """What an agent found when it examined itself, or why it could not be asked.
+
+    Attributes:
+        instance_id: The instance's id.
+        at: When it was asked.
+        report: The answer; None where there was none.
+        error: Why; None with an answer.
+    """
+
+    instance_id: str
+    at: datetime
+    report: dict[str, Any] | None
+    error: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Float,
     ForeignKeyConstraint,
     Index,
     Integer,
@@ -120,6 +121,12 @@ class HealthTable(Base):
     last_poll_at: Mapped[datetime | None]
     last_status: Mapped[dict[str, Any] | None]
     last_error: Mapped[str | None] = mapped_column(FreeText)
+    latency_ms: Mapped[float | None] = mapped_column(Float)
+    versions_digest: Mapped[str | None] = mapped_column(String(64))
+    versions_changed_at: Mapped[datetime | None]
+    deep_health: Mapped[dict[str, Any] | None]
+    deep_health_at: Mapped[datetime | None]
+    deep_health_error: Mapped[str | None] = mapped_column(FreeText)
 
 
 class TombstoneRow(Base):

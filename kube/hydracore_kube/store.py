@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
 import structlog
@@ -52,6 +52,14 @@ class ObjectStore(Generic[R]):
     def get(self, key: str) -> R | None:
         """Return the object, or None."""
         return self._objects.get(key)
+
+    def knows(self, metadata: Mapping[str, Any]) -> bool:
+        """Whether this very version of an object, by its wire metadata, is held already."""
+        namespace, name = metadata.get("namespace"), metadata.get("name")
+        found = self._objects.get(f"{namespace}/{name}" if namespace else str(name))
+        if found is None or found.metadata.uid != metadata.get("uid"):
+            return False
+        return bool(found.metadata.resource_version == metadata.get("resourceVersion"))
 
     def in_namespace(self, namespace: str) -> list[R]:
         """Return the objects of a namespace, in no order."""

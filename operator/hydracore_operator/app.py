@@ -15,6 +15,7 @@ import structlog
 
 from hydracore_history import HistoryUnavailable, SchemaOutdated
 from hydracore_kube import Forbidden, NotFound, Unavailable
+from hydracore_operator import memory
 from hydracore_operator.clock import Clock, SystemClock
 from hydracore_operator.logs import configure_logs
 from hydracore_operator.relist import Relister
@@ -142,6 +143,7 @@ class _Operator:
 
     async def _work(self) -> None:
         await self._relister.fresh()
+        memory.settle()
         self._wiring = Wiring(
             self._ctx, self._queues, self._factories, gate=self._elector.is_leader
         )
@@ -217,6 +219,7 @@ class _Operator:
             "objects": {s.kind.KIND.plural: len(s) for s in self._ctx.stores.each()},
             "watchAgeSeconds": {p: round(a, 1) for p, a in self._watcher.ages().items()},
             "queues": {queue.name: queue.metrics() for queue in self._queues.each()},
+            "health": self._wiring.health() if self._wiring is not None else {},
         }
 
 

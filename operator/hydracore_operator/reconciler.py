@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 
 class RetryLater(Exception):  # noqa: N818 - an instruction rather than a fault
@@ -46,4 +46,13 @@ class Loop(Protocol):
 
     async def run(self) -> None:
         """Go on until cancelled."""
+        ...
+
+
+@runtime_checkable
+class Measured(Protocol):
+    """A loop that can say what it achieves."""
+
+    def metrics(self) -> dict[str, Any]:
+        """Return figures for people and programs; JSON."""
         ...

@@ -55,6 +55,9 @@ class OperatorSettings(BaseSettings):
     health_interval_seconds: float = Field(
         default=10, ge=0.2, le=3600, description="How often each agent is polled."
     )
+    health_deep_interval_seconds: float = Field(
+        default=900, ge=1, le=86400, description="How often each agent examines itself thoroughly."
+    )
     agent_trial_seconds: float = Field(
         default=10, ge=1, le=600, description="How long a new runtime has to become healthy."
     )

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from hydracore_operator.context import Context
-from hydracore_operator.reconciler import Closable, Loop, Reconciler
+from hydracore_operator.reconciler import Closable, Loop, Measured, Reconciler
 from hydracore_operator.wakeups import Queues, Wakeups
 
 ARCHIVE_WORKERS = 2
@@ -82,6 +83,10 @@ class Wiring:
             (queues.archive, factories.archive(ctx), min(workers, ARCHIVE_WORKERS)),
         )
         self._stopping = asyncio.Event()
+
+    def health(self) -> dict[str, Any]:
+        """Return what the health loop achieves; empty where it does not say."""
+        return self._health.metrics() if isinstance(self._health, Measured) else {}
 
     def stop(self) -> None:
         """Let :meth:`run` return: nothing new starts, what runs gets a few seconds."""

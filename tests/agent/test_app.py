@@ -9,9 +9,10 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from hydracore_agent import http
+from hydracore_agent import http, pollkeys
 from hydracore_agent.health.result import DEGRADED, UNHEALTHY, CheckResult
-from tests.agent.support.keys import INSTANCE
+from hydracore_agent.keys import public_key
+from tests.agent.support.keys import INSTANCE, kid
 from tests.agent.support.surface import Bench
 from tests.agent.support.world import NEW, OLD, TASK
 
@@ -184,3 +185,20 @@ async def test_unknown_calls_are_json(bench, method, path, status) -> None:
     answer = await bench.call(method, path)
     assert answer.status_code == status
     assert answer.json()["code"]
+
+
+async def test_a_marked_poll_reads_the_status_and_nothing_else(bench) -> None:
+    signer, now = bench.world.signer, int(bench.world.clock.monotonic())
+    nonce, who = "ab" * 16, kid(signer.control)
+    keys = pollkeys.agree(signer.control, public_key(bench.identity.public_key), INSTANCE)
+    mark = pollkeys.request_mark(keys.request, INSTANCE, who, "operator", now, nonce)
+    headers = {"Authorization": f"Poll v1.{who}.operator.{now}.{nonce}.{mark}"}
+    answer = await bench.call("GET", "/api/status", headers=headers)
+    due = pollkeys.answer_mark(keys.answer, INSTANCE, nonce, 200, answer.content)
+    assert (answer.status_code, answer.json()["instanceId"]) == (200, INSTANCE)
+    assert answer.headers["X-Hydracore-Proof"] == f"v1.{due}"
+    for method, path in PATHS[1:]:
+        refused = await bench.call(method, path, {}, headers=headers)
+        assert refused.status_code == 401
+        assert "X-Hydracore-Proof" not in refused.headers
+    assert bench.left == 0

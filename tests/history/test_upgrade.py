@@ -79,6 +79,8 @@ async def test_enrolment_and_health_are_kept(upgraded: History) -> None:
     assert (credential.armed, credential.public_key) == (False, "public")
     assert (health.failures, health.last_status) == (2, {"version": "1.0.0"})
     assert health.uptime_seconds == 2**40
+    assert health.versions_changed_at == health.versions_reported_at == NOON + timedelta(seconds=3)
+    assert (health.latency_ms, health.deep_health) == (None, None)
 
 
 async def test_keys_claims_and_tombstones_are_kept(upgraded: History) -> None:

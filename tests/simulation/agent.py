@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from hydracore_agentclient.pollkeys import PollKeys, agree
 
 FINAL = frozenset({"activated", "rolled_back", "rejected", "aborted", "expired"})
 Outcome = Literal["activated", "rolled_back", "rejected"]
@@ -84,6 +86,8 @@ class Oracle:
     """Orders and aborts of replaced leaders that were refused."""
     asked: int = 0
     """Requests of every kind."""
+    slot_seconds: float = 0.0
+    """Sum of the times that orders took, by the agents' clock."""
 
     def begin(self, instance_id: str, task_id: str) -> None:
         self.accepted.append((instance_id, task_id))
@@ -92,8 +96,18 @@ class Oracle:
 
     def end(self, instance_id: str, task: Task) -> None:
         self.in_flight.discard(task.task_id)
+        if task.finished_at is not None:
+            self.slot_seconds += (task.finished_at - task.started_at).total_seconds()
         if task.state == "activated":
             self.activated.append((instance_id, task.task_id))
+
+    def forget(self) -> None:
+        """Count anew; what is in flight still is."""
+        self.accepted.clear()
+        self.activated.clear()
+        self.stale = self.asked = 0
+        self.slot_seconds = 0.0
+        self.most_in_flight = len(self.in_flight)
 
     def activations_of(self, instance_id: str) -> int:
         return sum(1 for found, _ in self.activated if found == instance_id)
@@ -117,6 +131,8 @@ class SimAgent:
         self.faults = Faults()
         self.push_seconds = push_seconds
         self.hold = False
+        self.takes_polls = True
+        self._poll_keys: PollKeys | None = None
         self.digest, self.version = digest, version
         self.epoch = 0
         self.tasks: dict[str, Task] = {}
@@ -129,9 +145,15 @@ class SimAgent:
         raw = self.key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
         return base64.b64encode(raw).decode()
 
+    def poll_keys(self, control_plane: Ed25519PublicKey) -> PollKeys:
+        """Return the keys of marked polls, agreed on once."""
+        if self._poll_keys is None:
+            self._poll_keys = agree(self.key, control_plane, self.instance_id)
+        return self._poll_keys
+
     @property
     def active(self) -> Task | None:
-        return next((task for task in self.tasks.values() if not task.final), None)
+        return next((task for task in reversed(self.tasks.values()) if not task.final), None)
 
     def take_order(self, claims: dict[str, Any]) -> tuple[int, Task]:
         """Accept an order, answer a repeated one with where it stands, or refuse."""
@@ -205,6 +227,17 @@ class SimAgent:
             "onTrial": False,
             "epoch": self.epoch,
             "task": None,
+        }
+
+    def deep(self) -> dict[str, Any]:
+        """Return the body of ``GET /api/health/deep``."""
+        state = "unhealthy" if self.faults.unhealthy else "healthy"
+        found = {"status": state, "message": "simulated", "latencyMs": 0.1}
+        return {
+            "status": state,
+            "checkedAt": self._now().isoformat(),
+            "uptimeSeconds": 0,
+            "subsystems": {"disk": found},
         }
 
     def report(self, task: Task) -> dict[str, Any]:

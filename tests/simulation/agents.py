@@ -11,20 +11,30 @@ import base64
 import hashlib
 import json
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any, Self
 from uuid import uuid4
 
 import jwt
+import orjson
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from hydracore_agentclient import AgentEndpoint, ControlPlaneKey
+from hydracore_agentclient.pollkeys import (
+    SCHEME,
+    VERSION,
+    PollKeys,
+    agree,
+    answer_mark,
+    request_mark,
+)
 from tests.simulation.agent import Oracle, RefusedError, SimAgent
 
 FIRST_ADDRESS = 1 << 16
-_BACKLOG = 1024
+_BACKLOG = 4096
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 def _utc_now() -> datetime:
@@ -35,21 +45,45 @@ class AgentFleet:
     """Agents and the server that answers for them: ``async with AgentFleet(key) as fleet``."""
 
     def __init__(
-        self, control_plane: ControlPlaneKey, *, now: Callable[[], datetime] = _utc_now
+        self,
+        control_plane: ControlPlaneKey | str,
+        *,
+        now: Callable[[], datetime] = _utc_now,
+        verify: bool = True,
+        other: Handler | None = None,
     ) -> None:
+        """Prepare a fleet without agents.
+
+        Args:
+            control_plane: Whose tokens count: the key, or its public half (raw, base64).
+            now: The agents' clock.
+            verify: Whether the signatures of tokens and orders are checked. Real agents do so on
+                servers of their own; where all share a machine that is measured, it may be off.
+            other: Answers requests that come in at an address which is no agent's.
+        """
         self.oracle = Oracle()
         self.agents: dict[str, SimAgent] = {}
         self._now = now
-        raw = base64.b64decode(control_plane.public_key_base64)
-        self._trusted = Ed25519PublicKey.from_public_bytes(raw)
+        public = (
+            control_plane if isinstance(control_plane, str) else control_plane.public_key_base64
+        )
+        self._trusted = Ed25519PublicKey.from_public_bytes(base64.b64decode(public))
+        self._options: Any = {
+            "verify_signature": verify,
+            "verify_aud": True,
+            "verify_iat": False,
+            "verify_exp": False,
+        }
+        self._other = other
         self._stranger = Ed25519PrivateKey.generate()
         self._by_address: dict[str, SimAgent] = {}
+        self._addresses: dict[str, str] = {}
         self._runner = web.ServerRunner(web.Server(self._handle, access_log=None))
-        self._port = 0
+        self.port = 0
 
     async def __aenter__(self) -> Self:
         listener = socket.create_server(("0.0.0.0", 0), backlog=_BACKLOG)
-        self._port = listener.getsockname()[1]
+        self.port = listener.getsockname()[1]
         await self._runner.setup()
         await web.SockSite(self._runner, listener).start()
         return self
@@ -67,12 +101,12 @@ class AgentFleet:
         address = f"127.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
         self.agents[agent.instance_id] = agent
         self._by_address[address] = agent
+        self._addresses[agent.instance_id] = address
         return agent
 
     def url(self, agent: SimAgent) -> str:
         """Return where an agent answers."""
-        address = next(at for at, found in self._by_address.items() if found is agent)
-        return f"http://{address}:{self._port}"
+        return f"http://{self._addresses[agent.instance_id]}:{self.port}"
 
     def endpoint(self, agent: SimAgent) -> AgentEndpoint:
         """Return how a client addresses an agent."""
@@ -82,7 +116,7 @@ class AgentFleet:
         assert request.transport is not None
         agent = self._by_address.get(request.transport.get_extra_info("sockname")[0])
         if agent is None:
-            return web.Response(status=404)
+            return await self._other(request) if self._other else web.Response(status=404)
         self.oracle.asked += 1
         faults = agent.faults
         if faults.slow_seconds:
@@ -90,8 +124,8 @@ class AgentFleet:
         if faults.silent:
             return self._cut(request)
         try:
-            nonce = self._authorize(request, agent)
-        except jwt.PyJWTError as error:
+            nonce, polled = self._authorize(request, agent)
+        except (jwt.PyJWTError, ValueError) as error:
             return web.json_response({"code": "unauthorized", "message": str(error)}, status=401)
         body = await request.read()
         try:
@@ -104,7 +138,7 @@ class AgentFleet:
             return self._cut(request)
         if faults.garbage:
             answer = {"surprise": "\u2603", "state": ["?"]}
-        return self._proved(agent, status, answer, nonce)
+        return self._proved(agent, status, answer, nonce, polled)
 
     def _answer(
         self, agent: SimAgent, request: web.BaseRequest, body: bytes
@@ -113,6 +147,8 @@ class AgentFleet:
         match (method, *parts):
             case ("GET", "api", "status"):
                 return 200, agent.status()
+            case ("GET", "api", "health", "deep"):
+                return 200, agent.deep()
             case ("POST", "api", "orders"):
                 status, task = agent.take_order(self._order(agent, body))
                 return status, agent.report(task)
@@ -122,33 +158,49 @@ class AgentFleet:
                 return 200, agent.report(agent.take_abort(task_id, json.loads(body)["epoch"]))
         raise RefusedError(404, "not_found", "no such path")
 
-    def _authorize(self, request: web.BaseRequest, agent: SimAgent) -> str:
-        token = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        claims = jwt.decode(
+    def _authorize(self, request: web.BaseRequest, agent: SimAgent) -> tuple[str, PollKeys | None]:
+        """Return the nonce, and for a marked poll its keys."""
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if scheme != SCHEME or not agent.takes_polls:
+            return str(self._claims(agent, token)["jti"]), None
+        if request.path != "/api/status":
+            raise ValueError("a poll may read the status only")
+        keys = agent.poll_keys(self._trusted)
+        _, kid, subject, issued, nonce, mark = token.split(".")
+        due = request_mark(keys.request, agent.instance_id, kid, subject, int(issued), nonce)
+        if mark != due:
+            raise ValueError("the poll's mark is wrong")
+        return nonce, keys
+
+    def _order(self, agent: SimAgent, body: bytes) -> dict[str, Any]:
+        try:
+            return self._claims(agent, json.loads(body)["order"])
+        except (jwt.PyJWTError, KeyError, ValueError) as error:
+            raise RefusedError(400, "invalid_order", str(error)) from error
+
+    def _claims(self, agent: SimAgent, token: str) -> dict[str, Any]:
+        return jwt.decode(
             token,
             self._trusted,
             algorithms=["EdDSA"],
             audience=agent.instance_id,
-            options={"verify_iat": False, "verify_exp": False},
+            options=self._options,
         )
-        return str(claims["jti"])
-
-    def _order(self, agent: SimAgent, body: bytes) -> dict[str, Any]:
-        try:
-            return jwt.decode(
-                json.loads(body)["order"],
-                self._trusted,
-                algorithms=["EdDSA"],
-                audience=agent.instance_id,
-                options={"verify_exp": False, "verify_iat": False},
-            )
-        except (jwt.PyJWTError, KeyError, ValueError) as error:
-            raise RefusedError(400, "invalid_order", str(error)) from error
 
     def _proved(
-        self, agent: SimAgent, status: int, answer: dict[str, Any], nonce: str
+        self,
+        agent: SimAgent,
+        status: int,
+        answer: dict[str, Any],
+        nonce: str,
+        polled: PollKeys | None,
     ) -> web.Response:
-        data = json.dumps(answer).encode()
+        data = orjson.dumps(answer)
+        if polled is not None:
+            if agent.faults.wrong_identity:
+                polled = agree(self._stranger, self._trusted, agent.instance_id)
+            mark = answer_mark(polled.answer, agent.instance_id, nonce, status, data)
+            return _json(data, status, f"{VERSION}.{mark}")
         claims = {
             "iss": agent.instance_id,
             "nonce": nonce,
@@ -157,14 +209,14 @@ class AgentFleet:
         }
         key = self._stranger if agent.faults.wrong_identity else agent.key
         proof = jwt.encode(claims, key, algorithm="EdDSA", headers={"typ": "hc-proof+jwt"})
-        return web.Response(
-            body=data,
-            status=status,
-            content_type="application/json",
-            headers={"X-Hydracore-Proof": proof},
-        )
+        return _json(data, status, proof)
 
     def _cut(self, request: web.BaseRequest) -> web.StreamResponse:
         assert request.transport is not None
         request.transport.close()
         return web.Response(status=500)
+
+
+def _json(data: bytes, status: int, proof: str) -> web.Response:
+    headers = {"X-Hydracore-Proof": proof}
+    return web.Response(body=data, status=status, content_type="application/json", headers=headers)

@@ -22,13 +22,13 @@ def register(app: typer.Typer) -> None:
 
 def operator() -> None:
     """Run the operator; settings come from HYDRACORE_* variables."""
-    import asyncio  # noqa: PLC0415 - commands load what they need when they run
+    import uvloop  # noqa: PLC0415 - commands load what they need when they run
 
     from hydracore_operator.app import run  # noqa: PLC0415
     from hydracore_operator.settings import OperatorSettings  # noqa: PLC0415
 
     settings = load_settings(OperatorSettings)
-    raise typer.Exit(asyncio.run(run(settings)))
+    raise typer.Exit(uvloop.run(run(settings)))
 
 
 def api() -> None:

@@ -22,10 +22,15 @@ NEVER_RAN = (
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an action ended, and what is known of it."""
+    """How an action ended, and what is known of it.
+
+    Attributes:
+        examined: The report of an agent that examined itself, whole.
+    """
 
     finish: Finish
     facts: Facts
+    examined: DeepHealth | None = None
 
 
 def of_report(report: ActionReport) -> Outcome | None:
@@ -38,7 +43,7 @@ def of_report(report: ActionReport) -> Outcome | None:
         diagnostics=diagnostics(report.diagnostics) if report.diagnostics else None,
         finished_at=report.finished_at,
     )
-    return Outcome(finish, facts)
+    return Outcome(finish, facts, report.diagnostics)
 
 
 def _finish(report: ActionReport) -> Finish | None:

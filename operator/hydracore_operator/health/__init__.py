@@ -2,6 +2,6 @@
 
 from hydracore_operator.health.loop import HealthLoop
 from hydracore_operator.health.together import Together
-from hydracore_operator.health.verdicts import Verdict, Verdicts
+from hydracore_operator.health.verdicts import Seen, Verdict, Verdicts
 
-__all__ = ["HealthLoop", "Together", "Verdict", "Verdicts"]
+__all__ = ["HealthLoop", "Seen", "Together", "Verdict", "Verdicts"]

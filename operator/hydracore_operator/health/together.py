@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
-from hydracore_operator.reconciler import Loop
+from hydracore_operator.reconciler import Loop, Measured
 
 
 class Together:
@@ -18,3 +19,11 @@ class Together:
         async with asyncio.TaskGroup() as group:
             for loop in self._loops:
                 group.create_task(loop.run(), name=type(loop).__name__)
+
+    def metrics(self) -> dict[str, Any]:
+        """Return the figures of all loops that have some."""
+        found: dict[str, Any] = {}
+        for loop in self._loops:
+            if isinstance(loop, Measured):
+                found |= loop.metrics()
+        return found

@@ -11,11 +11,12 @@ from hydracore_operator.instances.scope import Scope
 async def agent(scope: Scope) -> bool:
     """Take the health loop's verdict, or ask the agent where there is none yet.
 
-    One failed question says nothing about an agent that was Ready before: the health loop asks
-    again and counts.
+    An agent that was Ready before is left to the health loop, which asks again and counts: one
+    answer, or none, says nothing yet.
     """
     scope.verdict = scope.verdicts.get(scope.instance_id)
-    if scope.verdict is None and scope.public_key is not None:
+    first = scope.instance.status.ready_at is None
+    if scope.verdict is None and first and scope.public_key is not None:
         scope.verdict = await _ask(scope, scope.public_key)
     ready = scope.verdict is not None and scope.verdict.good
     if scope.server is not None and scope.instance.status.ready_at is None and not ready:
@@ -30,8 +31,6 @@ async def _ask(scope: Scope, public_key: str) -> Verdict | None:
     try:
         return from_status(await scope.ctx.agents.status(endpoint))
     except (WrongIdentity, InvalidAnswer) as error:
-        if scope.instance.status.ready_at is None:
-            return from_error(error)
+        return from_error(error)
     except AgentError:
-        pass  # the runtime is still being installed, or the health loop will tell
-    return None
+        return None  # the runtime is still being installed

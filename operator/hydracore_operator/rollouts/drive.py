@@ -7,6 +7,7 @@ begun again at any time, by this process or another, without doing anything twic
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 
 import structlog
 
@@ -55,6 +56,7 @@ class Drive:
         self._abort = abort
         self._aborted = False
         self._seen = False
+        self._taken_at: float | None = None
         self._offer = Offer(tenant, task_id)
         self._beginning = beginning
         self._ask_first = beginning is None
@@ -69,7 +71,15 @@ class Drive:
         while not await self._safe_round():
             target = self._tenant.target(self._target_name)
             uncertain = target is not None and target.status.state == "uncertain"
-            await self._pause(self._tenant.timing.evidence_poll if uncertain else next(polls))
+            await self._pause(self._tenant.timing.evidence_poll if uncertain else self._wait(polls))
+
+    def _wait(self, polls: Iterator[float]) -> float:
+        """Return how long to wait until the agent is asked again."""
+        regular = next(polls)
+        if self._taken_at is None:
+            return regular
+        elapsed = self._tenant.ctx.clock.monotonic() - self._taken_at
+        return self._tenant.durations.wait(elapsed, regular)
 
     async def _begun(self, beginning: Beginning) -> bool:
         try:
@@ -120,6 +130,8 @@ class Drive:
         if isinstance(report, Verdict) or report is None:
             return report
         self._seen = True
+        if self._taken_at is None:
+            self._taken_at = self._tenant.ctx.clock.monotonic()
         if not report.final:
             await self._go_on(target)
             return None
@@ -147,6 +159,7 @@ class Drive:
         found = await self._tenant.ctx.agents.status(endpoint)
         why_not = doubt(found, instance_id=target.spec.instance_id, digest=target.spec.bundle_hash)
         if why_not is None:
+            self._tenant.durations.note(report)
             return success(report, found)
         await self._trouble.doubt(target, why_not)
         return None

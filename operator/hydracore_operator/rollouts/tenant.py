@@ -18,6 +18,7 @@ from hydracore_core.windows import window_state
 from hydracore_crds import Instance, Rollout, RolloutTarget
 from hydracore_crds.update_policy import DEFAULT_NAME
 from hydracore_operator.context import Context, NotLeader
+from hydracore_operator.rollouts.durations import Durations
 from hydracore_operator.rollouts.entries import UNKNOWN_EPOCH, Entry
 from hydracore_operator.rollouts.errands import Errands
 from hydracore_operator.rollouts.ledger import Ledger
@@ -101,6 +102,7 @@ class Tenant:
         drives: What talks to agents.
         starting: Orders whose ``in_progress`` is being stored.
         beginnings: Bounds how many of those are stored at once, so that other writes get through.
+        durations: How long orders took lately.
         reported: When each rollout's status was last written.
         pass_seconds: How long the last pass took.
         pass_ended: When it ended, by the loop's clock.
@@ -121,6 +123,7 @@ class Tenant:
     drives: Drives = field(default_factory=Drives)
     starting: set[str] = field(default_factory=set)
     beginnings: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(24))
+    durations: Durations = field(default_factory=Durations)
     reported: dict[str, float] = field(default_factory=dict)
     pass_seconds: float = 0.0
     pass_ended: float = float("-inf")

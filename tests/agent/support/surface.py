@@ -34,6 +34,7 @@ from hydracore_agent.orders.releases import Releases
 from hydracore_agent.orders.runner import OrderRunner, Surroundings
 from hydracore_agent.orders.steps import Installer
 from hydracore_agent.plugins import Plugin, Skill
+from hydracore_agent.polls import PollAuth
 from hydracore_agent.running import RunningRelease
 from hydracore_agent.settings import Tuning
 from hydracore_agent.status import StatusReporter
@@ -116,9 +117,10 @@ class Bench:
 
     def _surface(self) -> Surface:
         world = self.world
-        auth = ControlAuth(INSTANCE, self.trust, world.clock)
+        polls = PollAuth(INSTANCE, self.identity.private_key, self.trust, world.clock)
+        auth = ControlAuth(INSTANCE, self.trust, world.clock, polls)
         return Surface(
-            frame=Frame(auth, self.identity, INSTANCE, world.clock),
+            frame=Frame(auth, self.identity, INSTANCE, world.clock, polls),
             health=self.health,
             status=self.status,
             orders=OrderEndpoints(self.runner, world.memory, self.trust, INSTANCE, world.clock),
@@ -141,9 +143,16 @@ class Bench:
         return self.world.signer.order(claims | changes)
 
     async def call(
-        self, method: str, path: str, body: Any = None, *, raw: Any = None, token: str | None = None
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        raw: Any = None,
+        token: str | None = None,
+        headers: dict[str, str] | None = None,
     ) -> httpx.Response:
-        headers = {"Authorization": f"Bearer {token or self.token()}"}
+        headers = headers or {"Authorization": f"Bearer {token or self.token()}"}
         content = (
             raw if raw is not None else json.dumps(body).encode() if body is not None else None
         )

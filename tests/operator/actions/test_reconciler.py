@@ -91,6 +91,11 @@ async def test_diagnostics_are_cut_to_the_schema(stand: Stand) -> None:
     assert (found.status, found.uptime_seconds, len(found.subsystems)) == ("degraded", 3, 32)
     one = found.subsystems["s0"]
     assert (len(one.message), one.latency_us) == (1024, 43)
+    # The whole of it is the cached deep health from now on.
+    row = await stand.ctx.history.health.get(done.status.instance_id or "")
+    assert row is not None
+    assert row.deep_health == stand.agent.diagnostics.to_wire()
+    assert row.failures == 0
 
 
 async def test_a_reboot_is_the_provider_s_and_over_when_the_agent_is_back(stand: Stand) -> None:

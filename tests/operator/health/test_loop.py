@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 import aiosqlite
 import pytest
+from structlog.testing import capture_logs
 
 from hydracore_agentclient import (
     AgentEndpoint,
@@ -60,7 +61,7 @@ async def test_steady_state_wakes_and_writes_nothing(world: World) -> None:
     asked = len(world.agents.asked)
     async with running(HealthLoop(world.ctx, world.verdicts, woken.append)):
         await eventually(lambda: len(world.agents.asked) >= asked + 5)
-    assert woken == []
+    assert woken == []  # and the loop has stored the last outcomes at its end
     row = await world.ctx.history.health.get(instance_id)
     assert row is not None
     assert row.last_status is not None
@@ -78,6 +79,7 @@ async def test_unreachable_after_three_failures_then_healthy_again(world: World)
     for expected in ([], [], [key]):
         await loop.poll(key)
         assert woken == expected
+    await loop.recorder.flush()
     row = await world.ctx.history.health.get(instance_id)
     assert row is not None
     assert (row.failures, row.last_error) == (3, "no connection")
@@ -92,7 +94,8 @@ async def test_unreachable_after_three_failures_then_healthy_again(world: World)
     assert woken == [key]  # told already
     world.agents.healthy(instance_id, "1.1.0", "cd" * 32)
     await loop.poll(key)
-    assert woken == [key, key]
+    await loop.poll(key)
+    assert woken[1:] in ([key], [key, key])  # the runtime is told with the first answer
     await world.once("ada")
     up = await world.instance("ada")
     assert is_ready(up)
@@ -120,15 +123,21 @@ async def test_polling_goes_on_without_sql(world: World) -> None:
     async with aiosqlite.connect(path) as lock:
         await lock.execute("BEGIN EXCLUSIVE")
         world.agents.answers[seen.spec.id or ""] = Unreachable("gone")
-        async with running(HealthLoop(world.ctx, world.verdicts, woken.append)):
+        loop = HealthLoop(world.ctx, world.verdicts, woken.append)
+        async with running(loop):
             await eventually(lambda: seen.key in woken, seconds=15)
-        await lock.rollback()
+            world.agents.healthy(seen.spec.id or "", "1.0.0", world.digest)
+            await eventually(lambda: loop.recorder.away, seconds=15)
+            assert len(loop.recorder) >= 1
+            await lock.rollback()
+    row = await world.ctx.history.health.get(seen.spec.id or "")
+    assert row is not None  # the loop stored at its end what had waited
+    assert row.last_status is not None
 
 
 async def test_a_finished_target_is_looked_at_at_once(world: World) -> None:
     seen = await prepared(world)
-    settings = world.ctx.settings.model_copy(update={"health_interval_seconds": 600.0})
-    object.__setattr__(world.ctx, "settings", settings)
+    every(world, interval=600.0)
     asked = len(world.agents.asked)
     woken: list[str] = []
     loop = HealthLoop(world.ctx, world.verdicts, woken.append)
@@ -152,14 +161,32 @@ async def test_a_finished_target_is_looked_at_at_once(world: World) -> None:
     assert len(world.agents.asked) == asked + 1
 
 
-async def test_never_more_at_once_than_allowed_and_none_twice(world: World) -> None:
-    body = {"spec": {"className": "c", "regionId": "r"}}
-    status = {"state": "running", "agentUrl": "http://127.0.0.1:1", "agentPublicKey": "A" * 44}
-    for number in range(3 * CONCURRENCY):
-        uid = f"00000000-0000-4000-8000-{number:012d}"
-        meta = {"name": f"i{number}", "namespace": "n", "uid": uid, "resourceVersion": "1"}
-        wire = {**body, "metadata": meta, "spec": {**body["spec"], "id": uid}, "status": status}
+def crowd(world: World, number: int) -> None:
+    """Put Instances that run into the store."""
+    status = {
+        "state": "running",
+        "healthStatus": "healthy",
+        "agentUrl": "http://127.0.0.1:1",
+        "agentPublicKey": "A" * 44,
+    }
+    for n in range(number):
+        uid = f"00000000-0000-4000-8000-{n:012d}"
+        meta = {"name": f"i{n}", "namespace": "n", "uid": uid, "resourceVersion": "1"}
+        spec = {"className": "c", "regionId": "r", "id": uid}
+        wire = {"metadata": meta, "spec": spec, "status": status}
         world.ctx.stores.instances.upsert(Instance.model_validate(wire))
+
+
+def every(world: World, **seconds: float) -> None:
+    """Set the loop's intervals."""
+    settings = world.ctx.settings.model_copy(
+        update={f"health_{name}_seconds": value for name, value in seconds.items()}
+    )
+    object.__setattr__(world.ctx, "settings", settings)
+
+
+async def test_never_more_at_once_than_allowed_and_none_twice(world: World) -> None:
+    crowd(world, 3 * CONCURRENCY)
     open_now: list[str] = []
     most, asked = 0, set()
 
@@ -180,3 +207,110 @@ async def test_never_more_at_once_than_allowed_and_none_twice(world: World) -> N
         await eventually(lambda: len(asked) == 3 * CONCURRENCY, seconds=20)
     assert 1 < most <= CONCURRENCY
     assert open_now == []
+
+
+async def test_a_paused_instance_is_told_once_and_not_woken(world: World) -> None:
+    seen = await prepared(world)
+    paused = seen.model_copy(deep=True)
+    paused.metadata.annotations["hydracore.io/paused"] = "true"
+    paused.metadata.resource_version = str(10**15)
+    world.ctx.stores.instances.upsert(paused)
+    world.agents.answers[seen.spec.id or ""] = Unreachable("gone")
+    woken: list[str] = []
+    loop = HealthLoop(world.ctx, world.verdicts, woken.append)
+    with capture_logs() as logs:
+        for _ in range(8):
+            await loop.poll(seen.key)
+    assert [entry["health"] for entry in logs if entry["event"] == "health_changed"] == [
+        "unreachable"
+    ]
+    assert woken == []
+
+
+async def test_a_start_spreads_the_polls_and_does_not_examine_all(world: World) -> None:
+    every(world, interval=2.0)
+    crowd(world, 200)
+    asked: list[float] = []
+
+    async def status(ep: AgentEndpoint) -> AgentStatus:
+        asked.append(time.monotonic())
+        return AgentStatus(instance_id=ep.instance_id, healthy=True, health_status="healthy")
+
+    world.agents.status = status  # type: ignore[method-assign]
+    begun = time.monotonic()
+    async with running(HealthLoop(world.ctx, world.verdicts, lambda _key: None)):
+        await eventually(lambda: len(asked) >= 200)
+    first_half = sum(1 for at in asked[:200] if at - begun < 1.0)
+    assert 40 < first_half < 160
+    assert len(world.agents.examined) < 20
+
+
+async def test_who_stops_running_is_forgotten_and_who_starts_is_polled(world: World) -> None:
+    every(world, interval=0.2)
+    crowd(world, 2)
+    asked: list[str] = []
+
+    async def status(ep: AgentEndpoint) -> AgentStatus:
+        asked.append(ep.instance_id)
+        return AgentStatus(instance_id=ep.instance_id, healthy=True, health_status="healthy")
+
+    world.agents.status = status  # type: ignore[method-assign]
+    store = world.ctx.stores.instances
+    loop = HealthLoop(world.ctx, world.verdicts, lambda _key: None)
+    gone = store.get("n/i0")
+    assert gone is not None
+    async with running(loop):
+        await eventually(lambda: len(set(asked)) == 2)
+        store.remove(gone.key, gone.metadata.uid)
+        assert loop.metrics()["agents"] == 1
+        assert world.verdicts.get(gone.spec.id or "") is None
+        crowd(world, 3)
+        await eventually(lambda: len(set(asked)) == 3)
+        asked.clear()
+        await eventually(lambda: len(asked) > 10)
+        assert gone.spec.id not in asked
+    assert await world.ctx.history.health.get("00000000-0000-4000-8000-000000000002") is not None
+
+
+async def test_a_loop_that_cannot_keep_up_says_so(world: World) -> None:
+    every(world, interval=0.2)
+    crowd(world, 400)
+
+    async def slow(ep: AgentEndpoint) -> AgentStatus:
+        await asyncio.sleep(0.1)
+        raise Unreachable("slow")
+
+    world.agents.status = slow  # type: ignore[method-assign]
+    loop = HealthLoop(world.ctx, world.verdicts, lambda _key: None)
+    with capture_logs() as logs:
+        async with running(loop):
+            await eventually(lambda: loop.metrics()["saturated"])
+            await eventually(lambda: any(e["event"] == "health_saturated" for e in logs))
+            figures = loop.metrics()
+    assert figures["inFlight"] <= CONCURRENCY
+    assert figures["failures"] == figures["polls"] > 0
+    assert figures["latencyMs"] == {"p50": None, "p99": None}
+
+
+async def test_an_agent_that_is_not_well_is_examined_and_sql_keeps_what_it_found(
+    world: World,
+) -> None:
+    every(world, deep_interval=1000.0)
+    seen = await prepared(world)
+    instance_id = seen.spec.id or ""
+    loop = HealthLoop(world.ctx, world.verdicts, lambda _key: None)
+    await loop.poll(seen.key)
+    assert world.agents.examined == []
+    world.agents.answers[instance_id] = AgentStatus(
+        instance_id=instance_id, healthy=True, health_status="degraded"
+    )
+    for _ in range(3):
+        await loop.poll(seen.key)
+    assert len(world.agents.examined) == 1
+    await loop.recorder.flush()
+    row = await world.ctx.history.health.get(instance_id)
+    assert row is not None
+    assert row.deep_health is not None
+    assert row.deep_health["status"] == "degraded"
+    assert row.deep_health_at == world.now
+    assert row.latency_ms is not None

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hydracore_agentclient import (
     AgentError,
@@ -12,8 +16,17 @@ from hydracore_agentclient import (
     Unreachable,
     WrongIdentity,
 )
+from hydracore_core.health import SUPPRESS_ABOVE
 from hydracore_crds import Instance
-from hydracore_operator.health.verdicts import Verdicts, differs, from_error, from_status
+from hydracore_operator.health.verdicts import (
+    Seen,
+    Verdicts,
+    differs,
+    from_error,
+    from_status,
+)
+
+ID = "00000000-0000-4000-8000-000000000001"
 
 
 def answer(**fields: object) -> AgentStatus:
@@ -29,38 +42,139 @@ def answer(**fields: object) -> AgentStatus:
     )
 
 
-def test_one_good_answer_counts_at_once() -> None:
+def instance(**status: object) -> Instance:
+    wire = {"spec": {"id": ID, "className": "c", "regionId": "r"}, "status": status}
+    return Instance.model_validate(wire)
+
+
+def feed(
+    verdicts: Verdicts, *outcomes: AgentStatus | AgentError, stored: Instance | None = None
+) -> list[Seen]:
+    """Take in one poll every ten seconds."""
+    return [
+        verdicts.take(stored or instance(), outcome, 10.0 * number)
+        for number, outcome in enumerate(outcomes)
+    ]
+
+
+def healths(seen: list[Seen]) -> list[str | None]:
+    return [one.verdict.health if one.verdict else None for one in seen]
+
+
+def test_the_first_good_answer_counts_at_once() -> None:
     verdicts = Verdicts()
-    assert verdicts.get("i") is None
-    verdicts.failed("i", Unreachable("gone"))
-    assert verdicts.answered("i", answer()).health == "healthy"
-    assert verdicts.get("i") == from_status(answer())
+    assert verdicts.get(ID) is None
+    (seen,) = feed(verdicts, answer())
+    assert (seen.verdict, seen.changed, seen.settled) == (from_status(answer()), True, True)
+    assert verdicts.get(ID) == from_status(answer())
 
 
-def test_only_the_third_failure_in_a_row_changes_the_verdict() -> None:
+def test_only_the_third_failure_in_a_row_and_the_second_answer_after_it_count() -> None:
+    gone = Unreachable("gone")
+    seen = feed(Verdicts(), answer(), gone, gone, gone, answer(), answer())
+    good, bad = "healthy", "unreachable"
+    assert healths(seen) == [good, good, good, bad, bad, good]
+    assert [one.changed for one in seen] == [True, False, False, True, False, True]
+    assert [one.settled for one in seen] == [True, False, False, True, False, True]
+
+
+def test_the_same_trouble_is_not_told_anew_but_another_is() -> None:
     verdicts = Verdicts()
-    verdicts.answered("i", answer())
-    seen = [verdicts.failed("i", Unreachable("gone")) for _ in range(2)]
-    assert [v.health for v in seen if v] == ["healthy", "healthy"]
-    verdicts.answered("i", answer())
-    seen = [verdicts.failed("i", Unreachable("gone")) for _ in range(3)]
-    assert [v.health for v in seen if v] == ["healthy", "healthy", "unreachable"]
-
-
-def test_the_same_trouble_is_not_told_anew() -> None:
-    verdicts = Verdicts()
-    for number in range(5):
-        last = verdicts.failed("i", Unreachable(f"attempt {number}"))
+    seen = feed(verdicts, answer(), *(Unreachable(f"attempt {n}") for n in range(5)))
+    assert [one.changed for one in seen] == [True, False, False, True, False, False]
+    last = verdicts.get(ID)
     assert last is not None
-    assert last.message == "attempt 2"
-    assert verdicts.failed("i", WrongIdentity("liar")) == from_error(WrongIdentity("liar"))
+    assert (last.message, last.bundle_hash) == ("attempt 2", "ab" * 32)
+    liar = verdicts.take(instance(), WrongIdentity("liar"), 99)
+    assert liar.changed
+    assert liar.verdict is not None
+    assert (liar.verdict.reason, liar.verdict.message) == ("IdentityMismatch", "liar")
+
+
+def test_a_process_that_starts_goes_on_with_what_is_stored() -> None:
+    runtime = {"version": "1.0.0", "bundleHash": "ab" * 32}
+    well = instance(healthStatus="healthy", runtime=runtime)
+    down = instance(healthStatus="unreachable", runtime=runtime)
+    gone = Unreachable("gone")
+    assert healths(feed(Verdicts(), gone, gone, gone, stored=well)) == [None, None, "unreachable"]
+    assert healths(feed(Verdicts(), answer(), answer(), stored=down)) == [None, "healthy"]
+    assert [one.changed for one in feed(Verdicts(), answer(), stored=well)] == [False]
+
+
+def test_a_new_runtime_is_told_at_once_also_by_an_agent_in_doubt() -> None:
+    new = answer(version="1.1.0", bundle_hash="cd" * 32)
+    seen = feed(Verdicts(), answer(), new)
+    assert [one.changed for one in seen] == [True, True]
+    gone = Unreachable("gone")
+    back = feed(Verdicts(), answer(), gone, gone, gone, new)[-1].verdict
+    assert back is not None
+    assert (back.health, back.version) == ("unreachable", "1.1.0")
+
+
+def test_flapping_is_said_and_shows_the_worst() -> None:
+    verdicts, gone = Verdicts(), Unreachable("gone")
+    seen = feed(verdicts, *[answer(), answer(), gone, gone, gone] * 4, *[answer()] * 3)
+    told = [one.verdict for one in seen if one.changed and one.verdict]
+    assert [v.health for v in told][:3] == ["healthy", "unreachable", "healthy"]
+    assert (told[-1].health, told[-1].reason) == ("unreachable", "Flapping")
+    assert told[-1].bundle_hash == "ab" * 32
+    stored = instance(
+        healthStatus="unreachable",
+        runtime={"version": "1.0.0", "bundleHash": "ab" * 32},
+        conditions=[
+            {
+                "type": "AgentHealthy",
+                "status": "False",
+                "reason": "Flapping",
+                "message": "",
+                "lastTransitionTime": "2030-01-01T00:00:00Z",
+            }
+        ],
+    )
+    assert not differs(told[-1], stored)
+    assert differs(from_error(gone), stored)
+    (after,) = feed(Verdicts(), answer(), stored=stored)
+    assert after.verdict is not None
+    assert (after.verdict.health, after.verdict.reason) == ("unreachable", "Flapping")
+    assert not after.changed
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["h", "d", "u", "x", "w"]), st.sampled_from(["a", "b", "c"])),
+        max_size=300,
+    )
+)
+def test_whatever_an_agent_answers_the_stored_status_is_written_a_bounded_number_of_times(
+    polls: list[tuple[str, str]],
+) -> None:
+    """What a reconcile would write: all that a verdict says but its message."""
+    verdicts, writes, stored = Verdicts(), 0, None
+    for number, (kind, digest) in enumerate(polls):
+        outcome: AgentStatus | AgentError = {
+            "x": Unreachable("gone"),
+            "w": WrongIdentity("liar"),
+        }.get(kind) or answer(
+            healthy=kind != "u",
+            health_status={"h": "healthy", "d": "degraded"}.get(kind, "unhealthy"),
+            bundle_hash=digest * 64,
+        )
+        verdict = verdicts.take(instance(), outcome, 10.0 * number).verdict
+        says = verdict and (verdict.health, verdict.reason, verdict.version, verdict.bundle_hash)
+        writes += says is not None and says != stored
+        stored = says or stored
+    seconds, limits = 10.0 * len(polls), verdicts.limits
+    news = 1 + limits.runtime_burst + seconds / limits.runtime_seconds
+    quiet = 1 + SUPPRESS_ABOVE * (1 + seconds * math.log(2) / limits.half_life)
+    flapping = 5 * (1 + seconds / (limits.half_life * math.log2(3)))
+    assert writes <= news + quiet + flapping
 
 
 def test_a_forgotten_instance_starts_anew() -> None:
     verdicts = Verdicts()
-    verdicts.answered("i", answer())
-    verdicts.forget("i")
-    assert verdicts.get("i") is None
+    feed(verdicts, answer())
+    verdicts.forget(ID)
+    assert verdicts.get(ID) is None
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from hydracore_agentclient import (
     AgentError,
     AgentStatus,
     ControlPlaneKey,
+    DeepHealth,
     Unreachable,
 )
 from hydracore_artifacts.errors import ArtifactError
@@ -42,6 +43,7 @@ class Agents:
     def __init__(self) -> None:
         self.answers: dict[str, AgentStatus | AgentError] = {}
         self.asked: list[AgentEndpoint] = []
+        self.examined: list[AgentEndpoint] = []
 
     def healthy(self, instance_id: str, version: str, digest: str) -> None:
         """Have an agent say that it is well."""
@@ -60,6 +62,18 @@ class Agents:
         if isinstance(answer, AgentStatus):
             return answer
         raise answer or Unreachable(f"{ep.url}: no connection")
+
+    async def poll(self, ep: AgentEndpoint) -> AgentStatus:
+        return await self.status(ep)
+
+    async def deep_health(self, ep: AgentEndpoint) -> DeepHealth:
+        self.examined.append(ep)
+        answer = self.answers.get(ep.instance_id)
+        if not isinstance(answer, AgentStatus):
+            raise answer or Unreachable(f"{ep.url}: no connection")
+        return DeepHealth(
+            status=answer.health_status, checked_at=datetime.now(UTC), uptime_seconds=1
+        )
 
 
 class Artifacts:

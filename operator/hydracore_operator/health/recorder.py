@@ -1,0 +1,168 @@
+"""Outcomes of polls on their way into SQL: collected, and stored many at once."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import structlog
+
+from hydracore_agentclient import AgentStatus
+from hydracore_history import DeepHealthReport, HistoryError, PollRecord
+from hydracore_history.health import Health
+from hydracore_operator.clock import Clock
+
+FLUSH_SECONDS = 1.0
+"""Longest that an outcome waits: what SQL says about an agent is at most so much older."""
+FLUSH_ROWS = 500
+"""So many are stored at once; when that many wait, at once."""
+AWAY_SECONDS = 10.0
+"""After SQL was away, it is tried again so much later."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """What became of one agent's polls since they were last stored."""
+
+    at: datetime
+    status: AgentStatus | None = None
+    latency: float | None = None
+    error: str | None = None
+    failures: int = 0
+    answered: bool = False
+
+
+class Recorder:
+    """One waiting record for each instance, the latest; so it is bounded by their number.
+
+    While SQL is away records wait on: failures go on being counted, and the latest of each
+    instance is stored when it is back.
+
+    Args:
+        health: Where they go.
+        clock: Time.
+    """
+
+    def __init__(self, health: Health, clock: Clock) -> None:
+        self._health = health
+        self._clock = clock
+        self._waiting: dict[str, _Waiting] = {}
+        self._deep: dict[str, DeepHealthReport] = {}
+        self._gone: set[str] = set()
+        self._enough = asyncio.Event()
+        self._away = False
+        self._stopping = False
+        self.stored = 0
+
+    def __len__(self) -> int:
+        return len(self._waiting) + len(self._deep)
+
+    @property
+    def away(self) -> bool:
+        """Whether SQL could not be reached the last time."""
+        return self._away
+
+    def answered(self, instance_id: str, at: datetime, status: AgentStatus, took: float) -> None:
+        """Note a good answer and how many seconds it took."""
+        self._waiting[instance_id] = _Waiting(at, status, took, answered=True)
+        self._noted()
+
+    def failed(self, instance_id: str, at: datetime, error: str) -> None:
+        """Note a poll that failed."""
+        waiting = self._waiting.setdefault(instance_id, _Waiting(at))
+        waiting.at, waiting.error = at, error
+        waiting.failures += 1
+        self._noted()
+
+    def examined(self, report: DeepHealthReport) -> None:
+        """Note what an agent found when it examined itself."""
+        self._deep[report.instance_id] = report
+        self._noted()
+
+    def forget(self, instance_id: str) -> None:
+        """Drop what waits of an instance that is gone, so that its row does not come back."""
+        self._waiting.pop(instance_id, None)
+        self._deep.pop(instance_id, None)
+        self._gone.add(instance_id)
+
+    async def run(self) -> None:
+        """Store until :meth:`stop`, and then what still waits."""
+        while not self._stopping:
+            await self._rest(AWAY_SECONDS if self._away else FLUSH_SECONDS)
+            await self.flush()
+        await self.flush()  # what came while the one before was being stored
+
+    def stop(self) -> None:
+        """Let :meth:`run` end; a cancellation would break off what is being stored."""
+        self._stopping = True
+        self._enough.set()
+
+    async def flush(self) -> None:
+        """Store all that waits. Where SQL is away, it waits on."""
+        self._gone.clear()
+        while self._waiting or self._deep:
+            some = {key: self._waiting.pop(key) for key in list(self._waiting)[:FLUSH_ROWS]}
+            deep = {key: self._deep.pop(key) for key in list(self._deep)[:FLUSH_ROWS]}
+            records = [_record(key, waiting) for key, waiting in some.items()]
+            try:
+                await self._health.polls(records, list(deep.values()))
+            except HistoryError as error:
+                self._put_back(some, deep)
+                if not self._away:
+                    log.warning("health_not_stored", waiting=len(self), error=str(error))
+                self._away = True
+                return
+            except Exception:
+                # Not stored again and again: it would stand in the way of all others.
+                log.exception("health_not_stored", lost=len(some) + len(deep))
+                return
+            self.stored += len(records)
+            if self._away:
+                log.info("health_stored_again", rows=len(records))
+            self._away = False
+
+    def _put_back(self, some: dict[str, _Waiting], deep: dict[str, DeepHealthReport]) -> None:
+        """Have them wait again, under what was noted meanwhile."""
+        for key, older in some.items():
+            if key not in self._gone:
+                newer = self._waiting.get(key)
+                self._waiting[key] = older if newer is None else _merged(older, newer)
+        for key, report in deep.items():
+            if key not in self._gone:
+                self._deep.setdefault(key, report)
+
+    def _noted(self) -> None:
+        if len(self._waiting) >= FLUSH_ROWS and not self._away:
+            self._enough.set()
+
+    async def _rest(self, seconds: float) -> None:
+        if len(self._waiting) < FLUSH_ROWS and not self._stopping:
+            self._enough.clear()
+        sleeping = asyncio.ensure_future(self._clock.sleep(seconds))
+        enough = asyncio.ensure_future(self._enough.wait())
+        try:
+            await asyncio.wait({sleeping, enough}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleeping.cancel()
+            enough.cancel()
+
+
+def _merged(older: _Waiting, newer: _Waiting) -> _Waiting:
+    if newer.answered:
+        return newer
+    return replace(older, at=newer.at, error=newer.error, failures=older.failures + newer.failures)
+
+
+def _record(instance_id: str, waiting: _Waiting) -> PollRecord:
+    return PollRecord(
+        instance_id=instance_id,
+        at=waiting.at,
+        status=waiting.status.to_wire() if waiting.status is not None else None,
+        error=waiting.error,
+        failures=waiting.failures,
+        answered=waiting.answered,
+        latency_ms=round(waiting.latency * 1000, 2) if waiting.latency is not None else None,
+    )
