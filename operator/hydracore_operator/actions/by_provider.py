@@ -62,25 +62,29 @@ class ProviderCarrier:
             reboot = await self._provider(job).reboot_of(server_id, job.id)
         except ProviderError as error:
             return _unknown(job, error)
+        return Progress() if reboot is None else await self._back(job, reboot)
+
+    async def settle(self, job: Job) -> Outcome | Progress:
+        """As :meth:`ask`; what the provider has not begun it is kept from; see the protocol."""
+        server_id = _server_id(job)
+        if server_id is None:
+            return Progress()
+        try:
+            reboot = await self._provider(job).forbid_reboot(server_id, job.id)
+        except ProviderError as error:
+            return _unknown(job, error)
         if reboot is None:
-            return self._never(job)
+            return _failed(conditions.NOT_CARRIED_OUT, NEVER_RAN)
+        return await self._back(job, reboot)
+
+    async def _back(self, job: Job, reboot: Reboot) -> Outcome | Progress:
         if not reboot.booted:
             return Progress(known=True)
         try:
             status = await self._ctx.agents.status(endpoint(job.instance))
         except AgentError:
             return Progress(known=True)  # it is booting
-        return _back(job, reboot, status)
-
-    async def settle(self, job: Job) -> Outcome | Progress:
-        """As :meth:`ask`: a provider cannot be told to forget; the deadline does that."""
-        return await self.ask(job)
-
-    def _never(self, job: Job) -> Outcome | Progress:
-        if job.now < job.deadline:
-            return Progress()  # a frozen operator may still send it
-        text = NEVER_RAN.replace("the agent has", "the provider has")
-        return _failed(conditions.NOT_CARRIED_OUT, text)
+        return _judge(job, reboot, status)
 
     def _provider(self, job: Job) -> Provider:
         stored = job.instance.status.provider
@@ -92,7 +96,7 @@ def _server_id(job: Job) -> str | None:
     return stored.server_id if stored is not None else None
 
 
-def _back(job: Job, reboot: Reboot, status: AgentStatus) -> Outcome | Progress:
+def _judge(job: Job, reboot: Reboot, status: AgentStatus) -> Outcome | Progress:
     started = status.started_at
     if started is None or started < reboot.requested_at - CLOCKS_APART:
         return Progress(known=True)

@@ -15,15 +15,22 @@ from hydracore_crds.instance_action import (
     SubsystemReport,
 )
 
-NEVER_RAN = "the agent has confirmed that it never ran and never will; create a new action"
+NEVER_RAN = (
+    "it is confirmed that it never ran and never will; create a new action if it still is to"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an action ended, and what is known of it."""
+    """How an action ended, and what is known of it.
+
+    Attributes:
+        examined: The report of an agent that examined itself, whole.
+    """
 
     finish: Finish
     facts: Facts
+    examined: DeepHealth | None = None
 
 
 def of_report(report: ActionReport) -> Outcome | None:
@@ -36,7 +43,7 @@ def of_report(report: ActionReport) -> Outcome | None:
         diagnostics=diagnostics(report.diagnostics) if report.diagnostics else None,
         finished_at=report.finished_at,
     )
-    return Outcome(finish, facts)
+    return Outcome(finish, facts, report.diagnostics)
 
 
 def _finish(report: ActionReport) -> Finish | None:

@@ -24,6 +24,7 @@ from hydracore_core.actions.plan import decide
 from hydracore_core.actions.status import Facts
 from hydracore_crds import InstanceAction, conditions
 from hydracore_crds.instance_action import InstanceActionStatus
+from hydracore_history import DeepHealthReport, HistoryUnavailable
 from hydracore_kube import NotFound
 from hydracore_operator.actions.admission import admit
 from hydracore_operator.actions.by_agent import AgentCarrier
@@ -130,7 +131,7 @@ class ActionReconciler:
     async def _settle(self, view: ActionView) -> timedelta | None:
         told = await self._carrier(view.action).settle(self._job(view))
         if isinstance(told, Outcome):
-            return await self._finish(view, told.finish, told.facts)
+            return await self._ended(view, told)
         if view.action.status.state == "running":
             text = "nobody could say in time what became of it; it is asked on, and never run again"
             await self._finish(view, Finish("uncertain", conditions.OUTCOME_UNKNOWN, text))
@@ -138,12 +139,29 @@ class ActionReconciler:
 
     async def _told(self, view: ActionView, told: Outcome | Progress) -> timedelta | None:
         if isinstance(told, Outcome):
-            return await self._finish(view, told.finish, told.facts)
+            return await self._ended(view, told)
         run = self._runs.of(view.action)
         if run is not None and told.known:
             run.acknowledged = True
         since = self._ctx.now() - (view.action.status.started_at or view.now)
         return min(LONGEST_LOOK, max(FIRST_LOOK, since / 10))
+
+    async def _ended(self, view: ActionView, outcome: Outcome) -> timedelta | None:
+        """Store an outcome; the report of an examination also where health keeps the last one."""
+        when = await self._finish(view, outcome.finish, outcome.facts)
+        if outcome.examined is not None:
+            report = DeepHealthReport(
+                instance_id=view.action.status.instance_id or "",
+                at=outcome.examined.checked_at,
+                report=outcome.examined.to_wire(),
+                error=None,
+            )
+            try:
+                await self._ctx.history.health.polls([], [report])
+            except HistoryUnavailable as error:
+                # The action itself has the report; the health loop will make the next one.
+                log.warning("report_not_kept", action=view.action.key, error=str(error))
+        return when
 
     async def _finish(
         self, view: ActionView, finish: Finish, facts: Facts | None = None

@@ -135,7 +135,7 @@ class Provider(Protocol):
 
         Raises:
             ServerNotFoundError: there is none.
-            TooLateError: the time is over, and it was not begun before.
+            TooLateError: the time is over, or it was forbidden; it was not begun before.
             UnknownOutcomeError: it may have been begun; use :meth:`reboot_of`.
         """
         ...
@@ -145,6 +145,15 @@ class Provider(Protocol):
 
         Raises:
             ServerNotFoundError: there is none.
+        """
+        ...
+
+    async def forbid_reboot(self, server_id: str, request_id: str) -> Reboot | None:
+        """Return what became of a reboot; None if it has not begun, and from now on never will.
+
+        Raises:
+            ServerNotFoundError: there is none.
+            UnknownOutcomeError: the provider cannot promise that.
         """
         ...
 

@@ -81,7 +81,7 @@ class OneAction:
     def _runs(self) -> int:
         if self._what != "reboot":
             return sum(1 for line in self._lines() if line["event"] == "restarting")
-        return len(self._lines())
+        return sum(1 for line in self._lines() if line["event"] == "begun")
 
     def _lines(self) -> list[dict[str, object]]:
         """Return the ledger's lines of this life's action."""

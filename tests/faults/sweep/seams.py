@@ -38,11 +38,12 @@ PROVIDER_CALLS = (
     "power_cycle",
     "reboot",
     "reboot_of",
+    "forbid_reboot",
     "delete",
 )
 PROVIDER_STEPS = (
     (record, ("make_folder", "remove_folder")),
-    (reboots, ("note",)),
+    (reboots, ("note", "forbid")),
     (processes, ("start_machine",)),
 )
 """What the local provider does to the machine, so that it is also killed half-way."""

@@ -45,7 +45,9 @@ class Stand:
     def now(self) -> datetime:
         return datetime.now(UTC) + self.offset
 
-    def restart(self, kube: Any = None, agents: Any = None, history: Any = None) -> None:
+    def restart(
+        self, kube: Any = None, agents: Any = None, history: Any = None, provider: Any = None
+    ) -> None:
         """Begin anew as the next leader would: nothing remembered."""
         self.epoch += 1
         epoch = self.epoch
@@ -58,7 +60,9 @@ class Stand:
             now=lambda: self.now,
             epoch=lambda: epoch,
         )
-        self.reconciler = ActionReconciler(self.ctx, Providers({"local": self.provider}))
+        self.reconciler = ActionReconciler(
+            self.ctx, Providers({"local": provider or self.provider})
+        )
 
     # ---- objects -----------------------------------------------------------------------------
     async def instance(self, name: str = "ada", **status: Any) -> Instance:

@@ -5,6 +5,7 @@ In this process, on a real API server; tests/faults/sweep does the same with pro
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -59,7 +60,7 @@ async def life(stand: Stand, what: str, number: int, *, before: bool) -> int:
     name = f"{what}-{number}-{'b' if before else 'a'}"
     made = await stand.action(what, name)
     fate = Fate(number, before=before)
-    inner = (stand.ctx.kube, stand.agent, stand.ctx.history)
+    inner = (stand.ctx.kube, stand.agent, stand.ctx.history, stand.provider)
     stand.restart(*(Mortal(one, fate) for one in inner))
     died = False
     try:
@@ -75,8 +76,9 @@ async def life(stand: Stand, what: str, number: int, *, before: bool) -> int:
 
 
 @pytest.mark.parametrize("before", [True, False])
-@pytest.mark.parametrize("what", ["power-cycle", "apply-updates"])
+@pytest.mark.parametrize("what", ["power-cycle", "apply-updates", "reboot"])
 async def test_at_most_once(stand: Stand, what: str, *, before: bool) -> None:
+    stand.agent.started_at = datetime.now(UTC) + timedelta(days=1)
     deaths = 0
     for number in range(1, 20):
         if not await life(stand, what, number, before=before):

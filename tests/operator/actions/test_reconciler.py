@@ -12,7 +12,7 @@ from hydracore_agentclient import DeepHealth, NoConnection, Refused, Timeout, Un
 from hydracore_core.actions.model import RUN_WITHIN, SETTLE_FOR, START_WITHIN
 from hydracore_crds import Instance, InstanceAction
 from hydracore_history import HistoryUnavailable
-from hydracore_operator.providers.errors import TransientError
+from hydracore_operator.providers.errors import TransientError, UnknownOutcomeError
 from tests.operator.actions.stand import Stand, reason
 
 pytestmark = pytest.mark.cluster
@@ -91,6 +91,11 @@ async def test_diagnostics_are_cut_to_the_schema(stand: Stand) -> None:
     assert (found.status, found.uptime_seconds, len(found.subsystems)) == ("degraded", 3, 32)
     one = found.subsystems["s0"]
     assert (len(one.message), one.latency_us) == (1024, 43)
+    # The whole of it is the cached deep health from now on.
+    row = await stand.ctx.history.health.get(done.status.instance_id or "")
+    assert row is not None
+    assert row.deep_health == stand.agent.diagnostics.to_wire()
+    assert row.failures == 0
 
 
 async def test_a_reboot_is_the_provider_s_and_over_when_the_agent_is_back(stand: Stand) -> None:
@@ -325,12 +330,13 @@ async def test_the_end_of_the_instance_ends_what_waits_and_what_runs(stand: Stan
 
 async def test_a_provider_that_cannot_say_is_asked_again(stand: Stand) -> None:
     stand.provider.fail_next("reboot", TransientError("away"))
-    await stand.action("reboot")
+    made = await stand.action("reboot")
     assert (await stand.once()).status.state == "running"
-    stand.offset = RUN_WITHIN["reboot"] + timedelta(seconds=1)
+    stand.provider.fail_next("forbid_reboot", UnknownOutcomeError("perhaps"))
+    assert (await stand.once()).status.state == "running"
     done = await stand.ended()
     assert (done.status.state, reason(done)) == ("failed", "NotCarriedOut")
-    assert stand.provider.reboots == {}
+    assert (stand.provider.reboots, stand.provider.forbidden) == ({}, {made.metadata.uid})
 
 
 async def test_an_action_that_is_gone_is_forgotten(stand: Stand) -> None:

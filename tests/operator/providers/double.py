@@ -30,6 +30,7 @@ class DoubleProvider:
         lose_replies: So many creates do their work and then fail with an unknown outcome.
         ever: Instance id → ids of all servers that ever existed for it.
         reboots: Request id → the reboot that was begun for it.
+        forbidden: Request ids that must not begin any more.
         now: The provider's clock.
     """
 
@@ -41,6 +42,7 @@ class DoubleProvider:
     lose_replies: int = 0
     ever: dict[str, list[str]] = field(default_factory=dict)
     reboots: dict[str, Reboot] = field(default_factory=dict)
+    forbidden: set[str] = field(default_factory=set)
     created_at: datetime = datetime(2026, 1, 1, tzinfo=UTC)
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
@@ -108,7 +110,7 @@ class DoubleProvider:
         self._known(server_id)
         begun = self.reboots.get(request_id)
         if begun is None:
-            if self.now() >= not_after:
+            if self.now() >= not_after or request_id in self.forbidden:
                 raise TooLateError("too late")
             begun = self.reboots[request_id] = Reboot(self.now(), booted=True)
         return begun
@@ -116,6 +118,13 @@ class DoubleProvider:
     async def reboot_of(self, server_id: str, request_id: str) -> Reboot | None:
         self._enter("reboot_of", server_id)
         self._known(server_id)
+        return self.reboots.get(request_id)
+
+    async def forbid_reboot(self, server_id: str, request_id: str) -> Reboot | None:
+        self._enter("forbid_reboot", server_id)
+        self._known(server_id)
+        if request_id not in self.reboots:
+            self.forbidden.add(request_id)
         return self.reboots.get(request_id)
 
     async def delete(self, server_id: str) -> None:

@@ -241,6 +241,18 @@ async def test_a_reboot_restarts_the_whole_server_once_for_each_request(root: Pa
     assert machine_pid(root) != after
 
 
+async def test_a_reboot_that_was_given_up_never_begins(root: Path) -> None:
+    provider = make(root)
+    server = await provider.create(request())
+    before = machine_pid(root)
+    assert await provider.forbid_reboot(server.id, "one") is None
+    with pytest.raises(TooLateError, match="given up"):
+        await make(root).reboot(server.id, request_id="one", not_after=soon())
+    assert machine_pid(root) == before
+    begun = await provider.reboot(server.id, request_id="two", not_after=soon())
+    assert await provider.forbid_reboot(server.id, "two") == begun
+
+
 async def test_a_reboot_after_its_time_does_nothing(root: Path) -> None:
     provider = make(root)
     server = await provider.create(request())

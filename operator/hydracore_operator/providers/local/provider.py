@@ -102,6 +102,8 @@ class LocalProvider:
         self._load(server_id)
         async with self._storage(), self._held(server_id):
             found, folder = self._load(server_id), self._folder(server_id)
+            if reboots.is_forbidden(folder, request_id):
+                raise TooLateError(f"{found.name} is not rebooted: the request was given up")
             begun = reboots.find(folder, request_id)
             if begun is None:
                 now = self._now()
@@ -119,6 +121,17 @@ class LocalProvider:
         async with self._storage():
             begun = reboots.find(self._folder(server_id), request_id)
             return self._reboot(server_id, begun) if begun is not None else None
+
+    async def forbid_reboot(self, server_id: str, request_id: str) -> Reboot | None:
+        """Note that the request may not begin any more; see the protocol."""
+        self._load(server_id)
+        async with self._storage(), self._held(server_id):
+            folder = self._folder(server_id)
+            begun = reboots.find(folder, request_id)
+            if begun is not None:
+                return self._reboot(server_id, begun)
+            reboots.forbid(folder, request_id, self._now())
+            return None
 
     async def delete(self, server_id: str) -> None:
         """End all processes, wait until they are gone, remove the folder."""
