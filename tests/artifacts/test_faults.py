@@ -224,7 +224,7 @@ asyncio.run(main())
 
 
 def test_a_process_that_ends_right_after_a_call_ends_cleanly(s3: S3Server) -> None:
-    """obstore's asynchronous calls let about every third such process die of SIGABRT."""
+    """obstore's asynchronous calls let one in four to six such processes die of SIGABRT."""
     environment = {"PATH": os.defpath, **s3.environment(f"s3://{s3.bucket()}")}
     told = [sys.executable, "-c", SHORT_LIVED]
     started = [
