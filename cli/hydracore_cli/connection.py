@@ -10,6 +10,7 @@ from hydracore_artifacts.store import ArtifactStore
 from hydracore_cli.bundles.publish import FIELD_MANAGER
 from hydracore_cli.errors import CliError
 from hydracore_cli.lookup import kubeconfig_of, setting
+from hydracore_cli.stack.database import database_url
 from hydracore_cli.stack.layout import StackLayout
 from hydracore_history import History
 from hydracore_kube.client import KubeClient
@@ -20,7 +21,7 @@ async def open_history(
     layout: StackLayout, environ: Mapping[str, str] = os.environ
 ) -> AsyncIterator[History]:
     """Open the history database for the body."""
-    fallback = layout.database_url if layout.root.is_dir() else None
+    fallback = database_url(layout) if layout.root.is_dir() else None
     history = History(setting("HYDRACORE_DATABASE_URL", fallback, layout, environ))
     try:
         yield history

@@ -14,7 +14,7 @@ SUCCEEDED = "Succeeded"
 PROGRESSING = "Progressing"
 WINDOW_OPEN = "WindowOpen"
 ARCHIVED = "Archived"
-"""On a Rollout that is being deleted, only where its way into history has to wait."""
+"""Only where removal (asked for, or due) has to wait for history; its message says why."""
 
 # ---- Bundle Ready ------------------------------------------------------------------------------
 VERIFIED = "Verified"
@@ -105,6 +105,8 @@ ABORTED = "Aborted"
 INSTANCE_DELETED = "InstanceDeleted"
 SUPERSEDED = "Superseded"
 RETRY_REFUSED = "RetryRefused"
+ALREADY_EXECUTED = "AlreadyExecuted"
+"""Work of this kind, namespace, name and spec already ran for a former object; nothing was sent."""
 
 # ---- why an instance is not part of a rollout (Rollout.status.skipped.reasons) ------------------
 SKIP_NOT_RUNNING = "NotRunning"

@@ -8,9 +8,11 @@ from hydracore_history.errors import HistoryError, HistoryUnavailable, SchemaOut
 from hydracore_history.facade import History
 from hydracore_history.records import (
     ApiKey,
+    ArchivedAction,
     ArchivedRollout,
     ArchivedTarget,
     Credential,
+    Execution,
     HealthRow,
     IdempotencyRecord,
     ProvisionLogEntry,
@@ -21,9 +23,11 @@ from hydracore_history.records import (
 
 __all__ = [
     "ApiKey",
+    "ArchivedAction",
     "ArchivedRollout",
     "ArchivedTarget",
     "Credential",
+    "Execution",
     "HealthRow",
     "History",
     "HistoryError",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from hydracore_history import grants
 from hydracore_history import migrate as migrations
+from hydracore_history.actions import ActionArchive
 from hydracore_history.credentials import Credentials
 from hydracore_history.database import Database
 from hydracore_history.errors import SchemaOutdated
+from hydracore_history.executions import Executions
 from hydracore_history.health import Health
 from hydracore_history.idempotency import Idempotency
 from hydracore_history.keys import Keys
@@ -37,12 +40,19 @@ class History:
         self.tombstones = Tombstones(self._database)
         self.idempotency = Idempotency(self._database)
         self.keys = Keys(self._database)
+        self.executions = Executions(self._database)
         self.rollouts = RolloutArchive(self._database)
+        self.actions = ActionArchive(self._database)
 
     @property
     def shown_url(self) -> str:
         """The database's URL without its password."""
         return self._database.shown_url
+
+    @property
+    def embedded(self) -> bool:
+        """Whether it is a file of this machine (SQLite) rather than a server that may come back."""
+        return self._database.dialect == "sqlite"
 
     async def check(self) -> None:
         """See that the database answers and has this version's tables.
@@ -58,6 +68,14 @@ class History:
     async def migrate(self) -> None:
         """Bring the tables to this version; safe to run twice and by several processes at once."""
         await migrations.upgrade(self._database)
+
+    async def grant(self, role: str) -> None:
+        """Give a PostgreSQL role what operator, API and CLI need, and no more; safe to repeat.
+
+        Raises:
+            ValueError: The database is SQLite, which has no roles.
+        """
+        await grants.grant(self._database, role)
 
     async def close(self) -> None:
         """Close all connections."""

@@ -180,3 +180,51 @@ class ArchivedRollout:
     archived_at: datetime
     rollout: dict[str, Any]
     targets: tuple[ArchivedTarget, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """A piece of work that has begun: what it was, and the object for which it did.
+
+    Attributes:
+        kind: Kind of the object, such as ``Rollout``.
+        namespace: Its namespace.
+        name: Its name.
+        spec_hash: What was to be done (:func:`hydracore_core.executions.spec_hash`).
+        uid: ``metadata.uid`` of the object for which it began.
+        started_at: When it began.
+    """
+
+    kind: str
+    namespace: str
+    name: str
+    spec_hash: str
+    uid: str
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivedAction:
+    """One InstanceAction as it was when it was archived (``wire``: the custom resource).
+
+    Attributes:
+        uid: ``metadata.uid`` of the InstanceAction.
+        tenant_id: The tenant.
+        namespace: The tenant's namespace then.
+        name: Name of the InstanceAction.
+        instance_name: The Instance that it was for.
+        instance_id: That Instance's id; None where it was not known any more.
+        created_at: When the InstanceAction was created.
+        archived_at: When it was last archived.
+        wire: The custom resource in its wire form.
+    """
+
+    uid: str
+    tenant_id: str
+    namespace: str
+    name: str
+    instance_name: str
+    instance_id: str | None
+    created_at: datetime
+    archived_at: datetime
+    wire: dict[str, Any]

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import and_, select
 
-from hydracore_crds.base import parse_time
+from hydracore_history import revisions
 from hydracore_history.database import Database
 from hydracore_history.records import ArchivedRollout, ArchivedTarget
 from hydracore_history.tables import ArchivedRolloutRow, ArchivedTargetRow, ArchiveHead
@@ -40,15 +38,11 @@ class RolloutArchive:
         at: datetime,
     ) -> None:
         """Store a Rollout and its RolloutTargets in their wire form."""
-        digest = _digest(rollout, targets)
-        head = self._database.insert(ArchiveHead).values(uid=uid, revision=1, digest=digest)
-        head = head.on_conflict_do_update(
-            index_elements=[ArchiveHead.uid],
-            set_={"revision": ArchiveHead.revision + 1, "digest": digest},
-            where=ArchiveHead.digest != digest,
+        head = revisions.advance(
+            self._database, ArchiveHead, uid, revisions.digest([rollout, *targets])
         )
         async with self._database.write() as session:
-            revision = await session.scalar(head.returning(ArchiveHead.revision))
+            revision = await session.scalar(head)
             if revision is None:
                 return
             session.add(
@@ -58,13 +52,23 @@ class RolloutArchive:
                     tenant_id=tenant_id,
                     namespace=namespace,
                     name=rollout["metadata"]["name"],
-                    created_at=_created_at(rollout, at),
+                    created_at=revisions.created_at(rollout, at),
                     archived_at=at,
                     rollout=rollout,
                 )
             )
             await session.flush()
             session.add_all([_target_row(wire, uid, revision, at) for wire in targets])
+
+    async def holds(
+        self, rollout: dict[str, Any], targets: Sequence[dict[str, Any]], *, uid: str
+    ) -> bool:
+        """Return whether the newest revision, read back, is exactly this."""
+        found = await self.get(uid)
+        if found is None:
+            return False
+        stored = [found.rollout, *(one.wire for one in found.targets)]
+        return revisions.digest(stored) == revisions.digest([rollout, *targets])
 
     async def list(
         self, namespace: str, limit: int, offset: int, *, without: Collection[str] = ()
@@ -89,6 +93,17 @@ class RolloutArchive:
             query = query.where(ArchivedRolloutRow.uid.not_in(list(without)))
         async with self._database.read() as session:
             return [_record(row, ()) for row in await session.scalars(query)]
+
+    async def head(self, uid: str) -> ArchivedRollout | None:
+        """Return an archived rollout without its targets, or None."""
+        query = (
+            select(ArchivedRolloutRow)
+            .join(ArchiveHead, _IS_HEAD)
+            .where(ArchivedRolloutRow.uid == uid)
+        )
+        async with self._database.read() as session:
+            row = await session.scalar(query)
+        return None if row is None else _record(row, ())
 
     async def get(self, uid: str) -> ArchivedRollout | None:
         """Return an archived rollout with its targets, or None."""
@@ -150,16 +165,6 @@ class RolloutArchive:
         return [(_target(target), _record(rollout, ())) for target, rollout in found]
 
 
-def _created_at(wire: dict[str, Any], fallback: datetime) -> datetime:
-    parsed = parse_time(wire.get("metadata", {}).get("creationTimestamp"))
-    return parsed if isinstance(parsed, datetime) else fallback
-
-
-def _digest(rollout: dict[str, Any], targets: Sequence[dict[str, Any]]) -> str:
-    everything = json.dumps([rollout, *targets], sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(everything.encode()).hexdigest()
-
-
 def _target_row(
     wire: dict[str, Any], rollout_uid: str, revision: int, at: datetime
 ) -> ArchivedTargetRow:
@@ -169,7 +174,7 @@ def _target_row(
         uid=wire["metadata"]["uid"],
         instance_id=wire["spec"]["instanceId"],
         position=wire["spec"]["order"],
-        created_at=_created_at(wire, at),
+        created_at=revisions.created_at(wire, at),
         wire=wire,
     )
 

@@ -27,7 +27,7 @@ NAMING = {
 
 RULE = "hydracore_rule"
 APPEND_ONLY = {"info": {RULE: "append-only"}}
-"""Rows are facts: the database refuses to change or delete them (triggers of revision 0002)."""
+"""Rows are facts: the database refuses to change or delete them (triggers in the migrations)."""
 WRITE_ONCE = {"info": {RULE: "write-once"}}
 """Like append-only, but for columns that are still empty: they may be filled, once."""
 CURRENT = {"info": {RULE: "current"}}
@@ -221,4 +221,51 @@ class ArchivedTargetRow(Base):
     instance_id: Mapped[str] = mapped_column(String(64))
     position: Mapped[int] = mapped_column(Integer)
     created_at: Mapped[datetime]
+    wire: Mapped[dict[str, Any]]
+
+
+class ExecutionRow(Base):
+    """A piece of work that has begun; the same one, under whatever uid, does not begin again."""
+
+    __tablename__ = "executions"
+    __table_args__ = (APPEND_ONLY,)
+
+    kind: Mapped[str] = mapped_column(String(63), primary_key=True)
+    namespace: Mapped[str] = mapped_column(String(63), primary_key=True)
+    name: Mapped[str] = mapped_column(String(63), primary_key=True)
+    spec_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    uid: Mapped[str] = mapped_column(String(64))
+    started_at: Mapped[datetime]
+
+
+class ActionArchiveHead(Base):
+    """The newest revision of an archived InstanceAction; its row serialises its writers."""
+
+    __tablename__ = "action_archive_heads"
+    __table_args__ = (CURRENT,)
+
+    uid: Mapped[str] = mapped_column(String(64), primary_key=True)
+    revision: Mapped[int] = mapped_column(Integer)
+    digest: Mapped[str] = mapped_column(String(64))
+
+
+class ArchivedActionRow(Base):
+    """A finished or deleted InstanceAction in its wire form, as it was when it was archived."""
+
+    __tablename__ = "action_archive"
+    __table_args__ = (
+        Index("ix_action_archive_namespace_created_at", "namespace", "created_at"),
+        Index("ix_action_archive_instance_id_created_at", "instance_id", "created_at"),
+        APPEND_ONLY,
+    )
+
+    uid: Mapped[str] = mapped_column(String(64), primary_key=True)
+    revision: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    tenant_id: Mapped[str] = mapped_column(String(63))
+    namespace: Mapped[str] = mapped_column(String(63))
+    name: Mapped[str] = mapped_column(String(63))
+    instance_name: Mapped[str] = mapped_column(String(63))
+    instance_id: Mapped[str | None] = mapped_column(String(64))
+    created_at: Mapped[datetime]
+    archived_at: Mapped[datetime]
     wire: Mapped[dict[str, Any]]

@@ -177,10 +177,19 @@ class KubeClient(RawClient):
         namespace: str | None,
         *,
         uid: str | None = None,
+        resource_version: str | None = None,
         propagation: Propagation | None = None,
     ) -> None:
-        """Ask for deletion; with ``uid`` only of that very object (else :class:`Conflict`)."""
-        await self.delete_raw(where_of(kind, namespace, name), uid=uid, propagation=propagation)
+        """Ask for deletion; with ``uid`` only of that very object (else :class:`Conflict`).
+
+        With ``resource_version`` only if it has not changed since.
+        """
+        await self.delete_raw(
+            where_of(kind, namespace, name),
+            uid=uid,
+            resource_version=resource_version,
+            propagation=propagation,
+        )
 
 
 def parse(kind: type[R], item: dict[str, Any]) -> R:

@@ -93,12 +93,22 @@ class RawClient:
         return _mapping(answer, place)
 
     async def delete_raw(
-        self, place: Place, *, uid: str | None = None, propagation: Propagation | None = None
+        self,
+        place: Place,
+        *,
+        uid: str | None = None,
+        resource_version: str | None = None,
+        propagation: Propagation | None = None,
     ) -> None:
-        """Ask for deletion; with ``uid`` only of that very object (else :class:`Conflict`)."""
+        """Ask for deletion; with ``uid`` only of that very object (else :class:`Conflict`).
+
+        With ``resource_version`` only if it has not changed since.
+        """
         body: dict[str, Any] = {"kind": "DeleteOptions", "apiVersion": "v1"}
-        if uid is not None:
-            body["preconditions"] = {"uid": uid}
+        wanted = {"uid": uid, "resourceVersion": resource_version}
+        preconditions = {key: value for key, value in wanted.items() if value is not None}
+        if preconditions:
+            body["preconditions"] = preconditions
         if propagation is not None:
             body["propagationPolicy"] = propagation
         await self._transport.json("DELETE", api_path(place), body=body)

@@ -13,6 +13,7 @@ from typing import Any
 
 import structlog
 
+from hydracore_history import HistoryUnavailable, SchemaOutdated
 from hydracore_kube import Forbidden, KubeError, NotFound, Unavailable
 from hydracore_operator.clock import Clock, SystemClock
 from hydracore_operator.logs import configure_logs
@@ -26,6 +27,8 @@ from hydracore_operator.wiring import Factories, Wiring, default_factories
 
 FIRST_LISTS_SECONDS = 60.0
 """For how long the first lists may fail (the API server just started) before giving up."""
+HISTORY_SECONDS = 5.0
+"""How often a database that was away at the start is looked at again."""
 _DRAIN_SECONDS = 15.0
 
 log = structlog.get_logger(__name__)
@@ -87,6 +90,7 @@ class _Operator:
             asyncio.create_task(self._watcher.run(), name="watches"),
             asyncio.create_task(self._relister.run(), name="lists"),
             asyncio.create_task(self._lead(), name="leadership"),
+            asyncio.create_task(self._know_history(), name="history"),
             asyncio.create_task(self._until_signal(), name="stop"),
         }
         try:
@@ -102,6 +106,22 @@ class _Operator:
             await self._elector.release()
             if server is not None:
                 await server.close()
+
+    async def _know_history(self) -> None:
+        """See that the database is of this version, as soon as it answers.
+
+        Raises:
+            StartError: It is not: whatever was to be stored there waits until it is migrated.
+        """
+        while True:
+            try:
+                await self._ctx.history.check()
+            except SchemaOutdated as fault:
+                raise StartError(str(fault)) from fault
+            except HistoryUnavailable:
+                await self._ctx.clock.sleep(HISTORY_SECONDS)
+            else:
+                await asyncio.Event().wait()
 
     async def _lead(self) -> str:
         """Wait for leadership, work, and return why it ended."""

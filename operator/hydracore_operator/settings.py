@@ -76,6 +76,13 @@ class OperatorSettings(BaseSettings):
         le=3600,
         description="How often every kind is listed, lest an event that a watch lost stays lost.",
     )
+    finished_ttl_seconds: float = Field(
+        default=7 * 86400,
+        ge=1,
+        le=10 * 366 * 86400,
+        description="How long finished objects that REST or the operator made stay in the "
+        "cluster; history (SQL) keeps them.",
+    )
     workers: int = Field(default=16, ge=1, le=256, description="Reconciles at once per kind.")
     operator_status_addr: Annotated[str | None, AfterValidator(_address)] = Field(
         default=None, description="host:port for /healthz, /readyz and /status (JSON)."

@@ -6,13 +6,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+import structlog
+
 from hydracore_agentclient import AgentClient, ControlPlaneKey
 from hydracore_agentclient.errors import KeyFileError as ControlPlaneKeyError
 from hydracore_artifacts.errors import ArtifactError
 from hydracore_artifacts.errors import KeyFileError as TrustedKeysError
 from hydracore_artifacts.signing import TrustedKeys
 from hydracore_artifacts.store import ArtifactStore
-from hydracore_history import History, HistoryError
+from hydracore_history import History, HistoryError, HistoryUnavailable
 from hydracore_kube import KubeClient, KubeconfigError
 from hydracore_operator.clock import Clock
 from hydracore_operator.context import Context, NotLeader, Stores
@@ -20,6 +22,8 @@ from hydracore_operator.epochs import EpochRecord
 from hydracore_operator.leader import Elector
 from hydracore_operator.settings import OperatorSettings
 from hydracore_operator.wakeups import Queues
+
+log = structlog.get_logger(__name__)
 
 
 class StartError(Exception):
@@ -51,7 +55,7 @@ async def open_all(settings: OperatorSettings, clock: Clock) -> AsyncIterator[Op
     agents = AgentClient(key, subject="operator", now=clock.now)
     try:
         try:
-            await history.check()
+            await _check(history)
             kube = await KubeClient.connect(
                 str(settings.kubeconfig) if settings.kubeconfig else None,
                 field_manager="hydracore-operator",
@@ -65,6 +69,20 @@ async def open_all(settings: OperatorSettings, clock: Clock) -> AsyncIterator[Op
     finally:
         await agents.close()
         await history.close()
+
+
+async def _check(history: History) -> None:
+    """See that the database is ours. A server that is away does not keep us from starting.
+
+    What runs must go on: a restart of the operator while the database is away must not stop it.
+    A file that cannot be opened is a mistake in the settings.
+    """
+    try:
+        await history.check()
+    except HistoryUnavailable as away:
+        if history.embedded:
+            raise
+        log.warning("history_away_at_start", fault=str(away))
 
 
 def _load(settings: OperatorSettings) -> tuple[ControlPlaneKey, TrustedKeys, ArtifactStore]:

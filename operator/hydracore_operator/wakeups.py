@@ -14,7 +14,9 @@ from hydracore_crds import (
     RolloutTarget,
     UpdatePolicy,
 )
+from hydracore_crds.rollout import FINAL_STATES
 from hydracore_kube import Namespace
+from hydracore_operator.archive.reconciler import archive_key
 from hydracore_operator.clock import Clock
 from hydracore_operator.context import Stores
 from hydracore_operator.queue import WorkQueue
@@ -29,22 +31,24 @@ class Queues:
         bundles: Names of Bundles.
         policies: Keys ``namespace/name`` of UpdatePolicies.
         tenants: Namespaces.
+        archive: Keys ``plural/namespace/name`` of finished objects.
     """
 
     instances: WorkQueue
     bundles: WorkQueue
     policies: WorkQueue
     tenants: WorkQueue
+    archive: WorkQueue
 
     @classmethod
     def create(cls, clock: Clock) -> Queues:
         """Return empty queues."""
-        names = ("instances", "bundles", "policies", "tenants")
+        names = ("instances", "bundles", "policies", "tenants", "archive")
         return cls(*(WorkQueue(name, clock=clock) for name in names))
 
     def each(self) -> tuple[WorkQueue, ...]:
         """Return all queues."""
-        return (self.bundles, self.policies, self.instances, self.tenants)
+        return (self.bundles, self.policies, self.instances, self.tenants, self.archive)
 
 
 @dataclass
@@ -76,6 +80,8 @@ class Wakeups:
         for store in (stores.instances, stores.rollouts, stores.targets, stores.policies):
             for obj in store.all():
                 self._tenant(obj)
+        for rollout in stores.rollouts.all():
+            self._finished(rollout)
         for namespace in stores.namespaces.all():
             if namespace.tenant_id is not None:
                 self.queues.tenants.add(namespace.key)
@@ -128,10 +134,11 @@ class Wakeups:
             self._tenant(obj)
 
     def rollout(self, old: Rollout | None, new: Rollout | None) -> None:
-        """Wake the tenant, and Bundles that wait for the rollout to let go of them."""
+        """Wake the tenant, the archive, and Bundles that wait for the rollout's end."""
         obj = new or old
         if obj is not None:
             self._tenant(obj)
+            self._finished(obj)
             self._deleting_bundles()
 
     def target(self, old: RolloutTarget | None, new: RolloutTarget | None) -> None:
@@ -155,6 +162,10 @@ class Wakeups:
     def _tenant(self, obj: Resource) -> None:
         if obj.metadata.namespace:
             self.queues.tenants.add(obj.metadata.namespace)
+
+    def _finished(self, rollout: Rollout) -> None:
+        if rollout.status.state in FINAL_STATES:
+            self.queues.archive.add(archive_key(rollout))
 
     def _policies(self, namespace: str) -> None:
         for policy in self.stores.policies.in_namespace(namespace):

@@ -10,6 +10,9 @@ from hydracore_operator.context import Context
 from hydracore_operator.reconciler import Closable, Loop, Reconciler
 from hydracore_operator.wakeups import Queues, Wakeups
 
+ARCHIVE_WORKERS = 2
+"""Archiving is never urgent: it must not take history's connections from what is."""
+
 
 @dataclass(frozen=True)
 class Factories:
@@ -19,11 +22,13 @@ class Factories:
     bundles: Callable[[Context], Reconciler]
     policies: Callable[[Context], Reconciler]
     tenants: Callable[[Context], Reconciler]
+    archive: Callable[[Context], Reconciler]
     health: Callable[[Context], Loop]
 
 
 def default_factories() -> Factories:
     """Return the operator's own reconcilers. Imported here, so that tests can do without."""
+    from hydracore_operator.archive import ArchiveReconciler, RolloutArchiver  # noqa: PLC0415
     from hydracore_operator.bundles import BundleReconciler  # noqa: PLC0415
     from hydracore_operator.health import HealthLoop, Together, Verdicts  # noqa: PLC0415
     from hydracore_operator.instances import Collector, InstanceReconciler  # noqa: PLC0415
@@ -36,6 +41,7 @@ def default_factories() -> Factories:
         bundles=BundleReconciler,
         policies=PolicyReconciler,
         tenants=TenantReconciler,
+        archive=lambda ctx: ArchiveReconciler(ctx, {"rollouts": RolloutArchiver(ctx)}),
         health=lambda ctx: Together(HealthLoop(ctx, verdicts=verdicts), Collector(ctx)),
     )
 
@@ -61,14 +67,15 @@ class Wiring:
         """
         self._queues = queues
         self._gate = gate
-        self._workers = ctx.settings.workers
         self._wakeups = Wakeups(ctx.stores, queues)
         self._health = factories.health(ctx)
-        self._pairs = (
-            (queues.bundles, factories.bundles(ctx)),
-            (queues.policies, factories.policies(ctx)),
-            (queues.instances, factories.instances(ctx)),
-            (queues.tenants, factories.tenants(ctx)),
+        workers = ctx.settings.workers
+        self._work = (
+            (queues.bundles, factories.bundles(ctx), workers),
+            (queues.policies, factories.policies(ctx), workers),
+            (queues.instances, factories.instances(ctx), workers),
+            (queues.tenants, factories.tenants(ctx), workers),
+            (queues.archive, factories.archive(ctx), min(workers, ARCHIVE_WORKERS)),
         )
         self._stopping = asyncio.Event()
 
@@ -84,8 +91,8 @@ class Wiring:
         try:
             async with asyncio.TaskGroup() as group:
                 health = group.create_task(self._health.run(), name="health")
-                for queue, reconciler in self._pairs:
-                    work = queue.run(reconciler.reconcile, workers=self._workers, gate=self._gate)
+                for queue, reconciler, workers in self._work:
+                    work = queue.run(reconciler.reconcile, workers=workers, gate=self._gate)
                     group.create_task(work, name=queue.name)
                 await self._stopping.wait()
                 health.cancel()
@@ -94,6 +101,6 @@ class Wiring:
             await self._close()
 
     async def _close(self) -> None:
-        for _, reconciler in self._pairs:
+        for _, reconciler, _ in self._work:
             if isinstance(reconciler, Closable):
                 await reconciler.close()

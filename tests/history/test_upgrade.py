@@ -119,6 +119,16 @@ async def test_archives_are_kept_and_can_be_added_to(upgraded: History) -> None:
     assert later.rollout["status"]["state"] == "succeeded"
 
 
+async def test_what_ran_and_actions_can_be_stored(upgraded: History) -> None:
+    row = await upgraded.executions.begin(
+        kind="Rollout", namespace="ns", name="r1", spec_hash="h", uid="r-9", at=NOON
+    )
+    assert (row.uid, row.started_at) == ("r-9", NOON)
+    action = {"metadata": {"name": "a1"}, "spec": {"instanceName": "one"}}
+    await upgraded.actions.archive(action, tenant_id="t", namespace="ns", uid="a-9", at=NOON)
+    assert await upgraded.actions.holds(action, uid="a-9")
+
+
 async def tables(url: str) -> set[str]:
     database = Database(url)
     async with database.connection() as connection:

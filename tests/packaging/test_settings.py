@@ -121,6 +121,7 @@ def test_the_values_default_to_the_settings_defaults(project: ProjectLayout) -> 
         "leaseSeconds": "lease_seconds",
         "healthIntervalSeconds": "health_interval_seconds",
         "agentTrialSeconds": "agent_trial_seconds",
+        "finishedTtlSeconds": "finished_ttl_seconds",
         "workers": "workers",
         "logLevel": "log_level",
     }
@@ -135,6 +136,7 @@ def test_every_value_of_the_operator_arrives(
         "leaseSeconds": 20,
         "healthIntervalSeconds": 2.5,
         "agentTrialSeconds": 7,
+        "finishedTtlSeconds": 2592000,
         "workers": 3,
         "logLevel": "DEBUG",
     }
@@ -143,6 +145,7 @@ def test_every_value_of_the_operator_arrives(
     assert taken.lease_seconds == 20
     assert taken.health_interval_seconds == 2.5
     assert taken.agent_trial_seconds == 7
+    assert taken.finished_ttl_seconds == 2592000
     assert taken.workers == 3
     assert taken.log_level == "DEBUG"
     assert taken.operator_namespace == "there"

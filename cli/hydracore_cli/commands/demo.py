@@ -22,6 +22,14 @@ def demo(
         Path | None,
         typer.Option(help="State folder; default: a temporary one, so nothing else is touched."),
     ] = None,
+    database: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="History database to use, such as postgresql+psycopg://user:password@host/name; "
+            "the demo leaves its rows there. Default: an embedded one of its own.",
+        ),
+    ] = None,
 ) -> None:
     """Run HydraCore's main job once, with real processes, and check the outcome.
 
@@ -29,4 +37,4 @@ def demo(
     """
     from hydracore_cli.demo.run import run_demo  # noqa: PLC0415 - commands load what they need
 
-    raise typer.Exit(run_demo(state_dir, keep=keep))
+    raise typer.Exit(run_demo(state_dir, keep=keep, database=database))

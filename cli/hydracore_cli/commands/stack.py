@@ -21,6 +21,16 @@ def up(
     api_port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port of the API; 0 takes a free one.")
     ] = 0,
+    database: Annotated[
+        str | None,
+        typer.Option(
+            envvar="HYDRACORE_DATABASE_URL",
+            metavar="URL",
+            help="History database, such as postgresql+psycopg://user:password@host/name, or "
+            "sqlite for the embedded one; it is remembered. Others on this machine may see "
+            "arguments: a password is better off in the variable.",
+        ),
+    ] = None,
 ) -> None:
     """Start HydraCore on this machine and return when all is ready."""
     import time  # noqa: PLC0415 - commands load what they need when they run
@@ -35,7 +45,7 @@ def up(
     reporter = Reporter(make_console())
     layout = layout_of(state_dir)
     began = time.monotonic()
-    started = start_stack(layout, StackOptions(api_port=api_port), reporter)
+    started = start_stack(layout, StackOptions(api_port=api_port), reporter, database=database)
     if started.already:
         reporter.line("HydraCore is already up.")
     else:

@@ -27,6 +27,7 @@ from hydracore_cli.output import Reporter, describe_seconds, make_console
 from hydracore_cli.signals import interrupt_when_told_to_end
 from hydracore_cli.stack.access import create_admin_key
 from hydracore_cli.stack.content import FIRST_VERSION, ensure_tenant
+from hydracore_cli.stack.database import check_url, database_url
 from hydracore_cli.stack.down import stop_stack
 from hydracore_cli.stack.layout import StackLayout, layout_of
 from hydracore_cli.stack.options import StackOptions
@@ -39,14 +40,17 @@ from hydracore_kube import KubeClient
 INTERRUPTED = 130
 
 
-def run_demo(state_dir: Path | None, *, keep: bool) -> int:
+def run_demo(state_dir: Path | None, *, keep: bool, database: str | None = None) -> int:
     """Run the demo; return the exit status: 0 if every check holds.
 
     Args:
         state_dir: Folder of the stack; None for a temporary one.
         keep: Leave the folder for a look at the logs; it also stays when something went wrong.
+        database: URL of a history database to use; None for an embedded one.
     """
     interrupt_when_told_to_end()
+    if database is not None:
+        check_url(database)
     reporter = Reporter(make_console())
     began = time.monotonic()
     layout = layout_of(state_dir or Path(tempfile.mkdtemp(prefix="hydracore-demo-")))
@@ -56,7 +60,7 @@ def run_demo(state_dir: Path | None, *, keep: bool) -> int:
     status = 1
     try:
         reporter.heading("HydraCore: a stack of its own for this demo")
-        record = start_stack(layout, StackOptions(owned=True), reporter).record
+        record = start_stack(layout, StackOptions(owned=True), reporter, database=database).record
         asyncio.run(_play(layout, record, reporter, checks))
     except KeyboardInterrupt:
         problem, status = "interrupted", INTERRUPTED
@@ -126,7 +130,7 @@ async def _scene(
 
 
 async def _create_key(layout: StackLayout) -> str:
-    history = History(layout.database_url)
+    history = History(database_url(layout))
     try:
         secret = load_server_secret(layout.server_secret)
         return await create_admin_key(history, secret, TENANT, name="demo")

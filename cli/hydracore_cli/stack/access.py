@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from hydracore_api.auth.keys import create_api_key, hash_key, load_server_secret
+from hydracore_cli.stack.database import database_url
 from hydracore_cli.stack.env_file import read_env
 from hydracore_cli.stack.layout import StackLayout
 from hydracore_history import History
@@ -22,7 +23,7 @@ async def ensure_api_key(layout: StackLayout, tenant: str) -> str:
         ServerSecretError, HistoryUnavailable
     """
     secret = load_server_secret(layout.server_secret)
-    history = History(layout.database_url)
+    history = History(database_url(layout))
     try:
         known = read_env(layout.env).get("HYDRACORE_API_KEY")
         if known and await _holds(history, known, secret, tenant):

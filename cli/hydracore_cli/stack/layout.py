@@ -57,13 +57,13 @@ class StackLayout:
 
     @property
     def database(self) -> Path:
-        """The history database."""
+        """The embedded history database."""
         return self.root / "history.db"
 
     @property
-    def database_url(self) -> str:
-        """The history database as a URL."""
-        return f"sqlite+aiosqlite:///{self.database}"
+    def database_url_file(self) -> Path:
+        """URL of a history database of one's own, with its password; absent: the embedded one."""
+        return self.root / "keys" / "database-url"
 
     @property
     def artifacts_url(self) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from hydracore_cli.stack.database import database_url
 from hydracore_cli.stack.layout import StackLayout
 
 PREFIX = "HYDRACORE_"
@@ -84,7 +85,7 @@ def _environment(
 ) -> dict[str, str]:
     settings = {
         "KUBECONFIG": str(kubeconfig),
-        "DATABASE_URL": layout.database_url,
+        "DATABASE_URL": database_url(layout),
         "ARTIFACTS_URL": layout.artifacts_url,
         "CONTROL_PLANE_KEY_FILE": str(layout.control_plane_key),
         "TRUSTED_BUNDLE_KEYS_FILE": str(layout.trusted_bundle_keys),

@@ -12,6 +12,7 @@ from hydracore_cli.bundles.publish import FIELD_MANAGER
 from hydracore_cli.stack import content
 from hydracore_cli.stack.access import ensure_api_key
 from hydracore_cli.stack.cluster import choose_cluster
+from hydracore_cli.stack.database import database_url
 from hydracore_cli.stack.env_file import write_env
 from hydracore_cli.stack.key_material import ensure_keys
 from hydracore_cli.stack.layout import StackLayout
@@ -93,7 +94,7 @@ class Run:
         self.mark("ready")
 
     async def _migrate(self) -> None:
-        history = History(self.layout.database_url)
+        history = History(database_url(self.layout))
         try:
             await history.migrate()
         finally:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from hydracore_cli.stack.content import CLASS_NAME, REGION
+from hydracore_cli.stack.database import shown_database
 from hydracore_cli.stack.down import Stopped
 from hydracore_cli.stack.layout import DEFAULT_STATE_DIR, StackLayout, layout_of
 from hydracore_cli.stack.record import StackRecord
@@ -19,6 +20,8 @@ def summary_lines(layout: StackLayout, record: StackRecord) -> list[str]:
     env = shlex.quote(_short(layout.env))
     kubectl = shlex.quote(_short(Path(record.kubectl))) if record.kubectl else "kubectl"
     option = state_dir_option(layout)
+    own = layout.database_url_file.exists()
+    history = [f"  history     {shown_database(layout)}"] if own else []
     body = f'{{"tier_id": "{CLASS_NAME}", "region_id": "{REGION}", "agent_name": "Ada"}}'
     return [
         f"  API         {record.api_url}  (try {record.api_url}/docs)",
@@ -26,6 +29,7 @@ def summary_lines(layout: StackLayout, record: StackRecord) -> list[str]:
         f"  kubeconfig  {_short(Path(record.kubeconfig))}",
         f"  logs        {_short(layout.logs)}",
         f"  settings    {_short(layout.env)}",
+        *history,
         "",
         "Try next:",
         f"  set -a; . {env}; set +a",

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from hydracore_cli.errors import CliError
 from hydracore_cli.output import Reporter
 from hydracore_cli.stack.cluster import choose_cluster, cluster_environ
+from hydracore_cli.stack.database import differs, keep_database, shown_database
 from hydracore_cli.stack.down import SUPERVISOR_MODULE, stop_supervisor
 from hydracore_cli.stack.layout import StackLayout
 from hydracore_cli.stack.locks import LockHeldError, hold, is_held
@@ -40,10 +41,13 @@ def start_stack(
     options: StackOptions,
     reporter: Reporter,
     environ: Mapping[str, str] = os.environ,
+    *,
+    database: str | None = None,
 ) -> Started:
     """Return when the stack is ready; one that runs already is left as it is.
 
-    When starting fails or is interrupted, nothing is left running.
+    When starting fails or is interrupted, nothing is left running. ``database`` names the history
+    database as :func:`hydracore_cli.stack.database.keep_database` has it.
 
     Raises:
         CliError: it did not start; says why.
@@ -55,8 +59,9 @@ def start_stack(
             if is_held(layout.supervisor_lock):
                 # An `up` that was killed leaves a supervisor that may still be starting.
                 _follow(layout, lambda: is_held(layout.supervisor_lock), reporter)
-                return Started(_running(layout, options), already=True)
+                return Started(_running(layout, options, database), already=True)
             check_port(options.api_port)
+            keep_database(layout, database)
             environ = cluster_environ(environ)
             choose_cluster(layout, environ)  # builds in the foreground what has to be built
             layout.progress.unlink(missing_ok=True)
@@ -86,8 +91,13 @@ def _create(layout: StackLayout) -> None:
         ) from error
 
 
-def _running(layout: StackLayout, options: StackOptions) -> StackRecord:
+def _running(layout: StackLayout, options: StackOptions, database: str | None) -> StackRecord:
     record = _ready_record(layout)
+    if differs(layout, database):
+        raise CliError(
+            f"the stack runs already, with its history in {shown_database(layout)}: stop it with "
+            "`hydracore down` first to use another database"
+        )
     if options.api_port and options.api_port != record.api_port:
         raise CliError(
             f"the stack runs already, with its API on port {record.api_port}: stop it with "

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from hydracore_core.rollouts.artifacts import bundle_gate, pin
+from hydracore_core.rollouts.begin import may_admit
 from hydracore_core.rollouts.finalizers import held
 from hydracore_core.rollouts.model import Admit
 from hydracore_core.rollouts.scope import Gate, RolloutScope, TenantScope
@@ -26,12 +27,12 @@ def admit(
     """
     if rollout.admitted or rollout.stored_final or rollout.cancel is not None:
         return
-    if not held(rollout) or scope.view.terminating:
+    if not held(rollout) or scope.view.terminating or rollout.refused is not None:
         return
     spec, pinned = rollout.rollout.spec, rollout.rollout.status.artifact
     bundle = scope.view.bundles.get(spec.bundle_name)
     rollout.gate = bundle_gate(spec.bundle_name, bundle, pinned)
-    if rollout.gate is not None or bundle is None:
+    if rollout.gate is not None or bundle is None or not may_admit(scope, rollout):
         return
     artifact = pinned or pin(bundle)
     selection = select(

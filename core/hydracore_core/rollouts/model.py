@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
+from hydracore_core.executions import Began
 from hydracore_crds import Bundle, Instance, Rollout, RolloutTarget, UpdatePolicy
 from hydracore_crds.rollout import PinnedArtifact, RolloutStatus, Skipped
 from hydracore_crds.rollout_target import ResultStatus, TargetState
@@ -49,6 +50,7 @@ class TenantView:
     Attributes:
         namespace: The tenant's namespace.
         now: The time, aware UTC.
+        began: What history says of rollouts, by uid; absent ones are unknown.
         terminating: The namespace is being deleted, or is no tenant any more: nothing starts.
         policy: The tenant's UpdatePolicy named ``default``, if any.
         rollouts: All Rollouts of the namespace.
@@ -68,6 +70,7 @@ class TenantView:
     instances: Sequence[Instance] = ()
     bundles: Mapping[str, Bundle] = field(default_factory=dict)
     slots: Sequence[Slot] = ()
+    began: Mapping[str, Began] = field(default_factory=dict)
     terminating: bool = False
 
 
@@ -89,6 +92,17 @@ class Hold:
     """
 
     rollout_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class AskHistory:
+    """Ask history whether this rollout's work has begun before; ``claim``: else it begins now.
+
+    Emitted until ``TenantView.began`` has an answer that lets the plan go on.
+    """
+
+    rollout_name: str
+    claim: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +244,7 @@ class LetGo:
 
 Intent = (
     Hold
+    | AskHistory
     | Admit
     | Start
     | Settle

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from hydracore_core.rollouts.model import (
     Abort,
     Admit,
+    AskHistory,
     Hold,
     Intent,
     LetGo,
@@ -27,6 +28,7 @@ class Outbox:
     """Decisions by kind, so that the plan can put them into the right order."""
 
     hold: list[Hold] = field(default_factory=list)
+    ask: list[AskHistory] = field(default_factory=list)
     settle: list[Settle] = field(default_factory=list)
     retry: list[Requeue | RefuseRetry] = field(default_factory=list)
     abort: list[Abort] = field(default_factory=list)
@@ -49,6 +51,7 @@ class Outbox:
             *self.report,
             *self.start,
             *self.track,
+            *self.ask,
             *self.admit,
             *self.let_go,
         )

@@ -13,6 +13,7 @@ from hydracore_core.rollouts.texts import count
 from hydracore_core.rollouts.wishes import cancelled_by, paused_by
 from hydracore_crds.base import ConditionStatus, find
 from hydracore_crds.conditions import (
+    ALREADY_EXECUTED,
     CANCELLED,
     CANCELLING,
     COMPLETED,
@@ -60,7 +61,12 @@ class Phase:
 
 def phase_of(rollout: RolloutScope) -> Phase:
     """Derive a rollout's phase from its targets as they are stored and from its gates."""
-    if not rollout.unfinished and (rollout.admitted or rollout.cancel is not None):
+    if rollout.unfinished:
+        return _under_way(rollout)
+    if rollout.refused is not None and rollout.cancel is None:
+        return Phase("cancelled", ALREADY_EXECUTED, rollout.refused)
+    known = rollout.begun or rollout.stored_final
+    if rollout.cancel is not None or (rollout.admitted and known):
         return _ended(rollout)
     return _under_way(rollout)
 

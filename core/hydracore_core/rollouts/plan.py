@@ -7,6 +7,7 @@ decides one concern; :mod:`hydracore_core.rollouts.scope` holds what they share.
 
 from __future__ import annotations
 
+from hydracore_core.rollouts.begin import look_up, note_ends
 from hydracore_core.rollouts.finalizers import hold, let_go
 from hydracore_core.rollouts.gates import close_gates
 from hydracore_core.rollouts.inflight import follow
@@ -20,12 +21,14 @@ from hydracore_core.rollouts.thresholds import check_thresholds
 
 PHASES = (
     hold,
+    look_up,
     follow,
     settle_slots,
     decide_queues,
     check_thresholds,
     close_gates,
     start,
+    note_ends,
     report,
     let_go,
 )
@@ -36,7 +39,8 @@ def plan(view: TenantView) -> Plan:
     """Decide what to do for one tenant.
 
     Applying the intents and planning again, with nothing new, gives only intents that ask agents:
-    ``Track``, and while an agent does not answer ``Resolve`` and ``Abort``.
+    ``Track``, and while an agent does not answer ``Resolve`` and ``Abort``; likewise ``AskHistory``
+    while history does not.
 
     Args:
         view: Everything that is known; ``view.now`` must be an aware time.

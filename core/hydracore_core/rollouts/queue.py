@@ -15,7 +15,12 @@ from hydracore_core.rollouts.retries import decide_retries, wanted
 from hydracore_core.rollouts.scope import RolloutScope, TenantScope
 from hydracore_core.rollouts.wishes import cancelled_by
 from hydracore_crds import RolloutTarget
-from hydracore_crds.conditions import CANCELLED, INSTANCE_DELETED, SUPERSEDED
+from hydracore_crds.conditions import (
+    ALREADY_EXECUTED,
+    CANCELLED,
+    INSTANCE_DELETED,
+    SUPERSEDED,
+)
 
 Touched = dict[str, set[str]]
 """Names of instances that newer rollouts have touched, by slug."""
@@ -56,6 +61,11 @@ def _drop(scope: TenantScope, rollout: RolloutScope, newer: Collection[str]) -> 
     if rollout.cancel is not None:
         text = f"cancelled by {cancelled_by(rollout.rollout)} before it started"
         scope.out.settle.extend(_cancel(t, CANCELLED, text) for t in rollout.queued)
+        rollout.waiting = []
+        return
+    if rollout.refused is not None:
+        text = rollout.refused
+        scope.out.settle.extend(_cancel(t, ALREADY_EXECUTED, text) for t in rollout.queued)
         rollout.waiting = []
         return
     waiting, live = [], scope.live_ids

@@ -47,6 +47,8 @@ class RolloutScope:
         resumed_at: The newest resume that was honoured.
         accepted_until: Failures up to this time do not count towards the threshold.
         reopened: It had finished, and a retry has put it back to work.
+        begun: Its work has begun, for this very object, and history knows or will know it.
+        refused: Why it must never begin: the same work already ran for another object.
     """
 
     rollout: Rollout
@@ -69,6 +71,8 @@ class RolloutScope:
     resumed_at: datetime | None = None
     accepted_until: datetime | None = None
     reopened: bool = False
+    begun: bool = False
+    refused: str | None = None
 
     @property
     def name(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from hydracore_core.rollouts.begin import may_start
 from hydracore_core.rollouts.instances import obstacle
 from hydracore_core.rollouts.model import Settle, Start
 from hydracore_core.rollouts.scope import Gate, RolloutScope, TenantScope, queue_key
@@ -25,6 +26,8 @@ def start(scope: TenantScope) -> None:
             continue
         own = rollout.rollout.spec.strategy.max_parallel
         room = free if own is None else min(free, max(0, own - rollout.taken))
+        if room > 0 and not may_start(scope, rollout):
+            continue
         if room > 0:
             _fill(scope, rollout, room)
             free -= rollout.starting

@@ -13,6 +13,7 @@ from hydracore_crds import Condition, RolloutTarget
 from hydracore_crds.base import ConditionStatus, set_condition
 from hydracore_crds.conditions import (
     PROGRESSING,
+    QUEUED,
     SUCCEEDED,
     WINDOW_IS_CLOSED,
     WINDOW_IS_OPEN,
@@ -25,15 +26,26 @@ from hydracore_crds.rollout import Counts, RolloutStatus
 def report(scope: TenantScope) -> None:
     """Emit a Report for every rollout whose stored status is not what its targets say.
 
-    Rollouts that are not held yet, and those about to be admitted, are left to the next plan.
+    Rollouts that are not held yet, those about to be admitted, and those of which history is
+    about to say whether they may begin, are left to the next plan.
     """
-    admitting = {intent.rollout_name for intent in scope.out.admit}
+    admitting = {intent.rollout_name for intent in scope.out.admit} | _being_answered(scope)
     for rollout in scope.rollouts:
         if rollout.name in admitting or not (held(rollout) or rollout.stored_final):
             continue
         status = compute(scope, rollout)
         if status != rollout.rollout.status:
             scope.out.report.append(Report(rollout.name, status))
+
+
+def _being_answered(scope: TenantScope) -> set[str]:
+    """Return the rollouts that wait for nothing but history's first answer."""
+    asked = {intent.rollout_name for intent in scope.out.ask}
+    return {r.name for r in scope.rollouts if r.name in asked and _only_queued(r)}
+
+
+def _only_queued(rollout: RolloutScope) -> bool:
+    return rollout.gate is not None and rollout.gate.reason == QUEUED
 
 
 def is_urgent(old: RolloutStatus, new: RolloutStatus) -> bool:

@@ -16,6 +16,7 @@ import structlog
 from hydracore_core.rollouts.model import (
     Abort,
     Admit,
+    AskHistory,
     Hold,
     Intent,
     LetGo,
@@ -31,6 +32,7 @@ from hydracore_core.rollouts.model import (
 )
 from hydracore_kube import Conflict
 from hydracore_operator.rollouts.admit import admit, hold
+from hydracore_operator.rollouts.ask import ask
 from hydracore_operator.rollouts.ledger import LedgerMovedError
 from hydracore_operator.rollouts.letgo import let_go
 from hydracore_operator.rollouts.report import OutdatedError, report
@@ -138,8 +140,6 @@ class Executor:
             case Report():
                 seconds = await report(tenant, intent)
                 applied.wake_in(None if seconds is None else timedelta(seconds=seconds))
-            case LetGo():
-                applied.wake_in(await let_go(tenant, intent))
             case _:
                 self._follow(tenant, intent, applied)
 
@@ -156,6 +156,10 @@ class Executor:
                 tenant.free(intent.task_id)
             case Resolve():
                 self._resolve(tenant, intent, applied)
+            case AskHistory():
+                ask(tenant, intent)
+            case LetGo():
+                let_go(tenant, intent)
 
     def _resolve(self, tenant: Tenant, intent: Resolve, applied: Applied) -> None:
         """Settle a slot without target, unless this process drives its order already.

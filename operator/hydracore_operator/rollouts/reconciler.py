@@ -81,7 +81,7 @@ class TenantReconciler:
         """End everything that is under way, at once; what is in flight is found again later."""
         tenants = list(self._tenants.values())
         self._tenants.clear()
-        await asyncio.gather(*(tenant.drives.close() for tenant in tenants))
+        await asyncio.gather(*(tenant.close() for tenant in tenants))
 
     def in_flight(self, namespace: str) -> int:
         """Return how many orders of a tenant this process follows now."""
@@ -125,7 +125,7 @@ class TenantReconciler:
             self._ctx.stores.targets.upsert(target)
 
     async def _forget(self, tenant: Tenant, *, gone: bool) -> None:
-        await tenant.drives.close()
+        await tenant.close()
         if gone:
             await tenant.ledger.remove()
         self._tenants.pop(tenant.namespace, None)

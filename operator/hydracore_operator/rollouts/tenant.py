@@ -12,12 +12,14 @@ from datetime import datetime
 
 import structlog
 
+from hydracore_core.executions import Began
 from hydracore_core.rollouts.wishes import cancel_mode, paused_by
 from hydracore_core.windows import window_state
 from hydracore_crds import Instance, Rollout, RolloutTarget
 from hydracore_crds.update_policy import DEFAULT_NAME
 from hydracore_operator.context import Context, NotLeader
 from hydracore_operator.rollouts.entries import UNKNOWN_EPOCH, Entry
+from hydracore_operator.rollouts.errands import Errands
 from hydracore_operator.rollouts.ledger import Ledger
 from hydracore_operator.rollouts.timing import Timing
 from hydracore_operator.rollouts.writes import TargetDecision, Writes
@@ -103,6 +105,8 @@ class Tenant:
         pass_seconds: How long the last pass took.
         pass_ended: When it ended, by the loop's clock.
         limit: How many slots there are, as the last plan found.
+        began: What history has said of rollouts, by uid.
+        errands: What asks history.
     """
 
     ctx: Context
@@ -121,6 +125,20 @@ class Tenant:
     pass_seconds: float = 0.0
     pass_ended: float = float("-inf")
     limit: int = 0
+    began: dict[str, Began] = field(default_factory=dict)
+    errands: Errands = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Have the end of every errand wake the tenant."""
+        self.errands = Errands(
+            self.ctx.clock,
+            pause=self.timing.retry,
+            ended=lambda: self.ctx.wake_tenant(self.namespace),
+        )
+
+    async def close(self) -> None:
+        """End all that is under way."""
+        await asyncio.gather(self.drives.close(), self.errands.close())
 
     def target(self, name: str) -> RolloutTarget | None:
         """Return a target of this tenant as it is known."""

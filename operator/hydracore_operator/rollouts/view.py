@@ -16,14 +16,18 @@ def build_view(tenant: Tenant) -> TenantView:
     """
     stores, namespace = tenant.ctx.stores, tenant.namespace
     found = stores.namespaces.get(namespace)
+    rollouts = stores.rollouts.in_namespace(namespace)
+    there = {rollout.metadata.uid for rollout in rollouts}
+    tenant.began = {uid: fact for uid, fact in tenant.began.items() if uid in there}
     return TenantView(
         namespace=namespace,
         now=tenant.ctx.now(),
         policy=stores.policies.get(f"{namespace}/{DEFAULT_NAME}"),
-        rollouts=stores.rollouts.in_namespace(namespace),
+        rollouts=rollouts,
         targets=stores.targets.in_namespace(namespace),
         instances=stores.instances.in_namespace(namespace),
         bundles={bundle.metadata.name: bundle for bundle in stores.bundles.all()},
         slots=tenant.ledger.slots(without=tenant.freeing),
+        began=dict(tenant.began),
         terminating=found is None or found.terminating or found.tenant_id is None,
     )

@@ -77,6 +77,14 @@ class Writes:
             await self._fresh(store, obj, obj.metadata.uid)
             raise
 
+    async def refresh(self, store: ObjectStore[R], obj: R) -> None:
+        """Have the newest copy of an object in its store.
+
+        Raises:
+            KubeError: It could not be read.
+        """
+        await self._fresh(store, obj, obj.metadata.uid)
+
     async def _fresh(self, store: ObjectStore[R], obj: R, uid: str) -> R | None:
         try:
             fresh = await self._kube.get(type(obj), obj.metadata.name, obj.metadata.namespace)

@@ -6,6 +6,7 @@ import pytest
 
 from hydracore_api.settings import Settings
 from hydracore_cli.stack.cluster import cluster_environ
+from hydracore_cli.stack.database import embedded_url
 from hydracore_cli.stack.key_material import ensure_keys
 from hydracore_cli.stack.layout import StackLayout, layout_of
 from hydracore_cli.stack.service_env import Addresses, api_env, operator_env
@@ -55,7 +56,7 @@ def test_the_services_accept_these_settings(
         with monkeypatch.context() as patched:
             for name, value in env.items():
                 patched.setenv(name, value)
-            assert str(kind().database_url) == layout.database_url
+            assert str(kind().database_url) == embedded_url(layout)
 
 
 def write_kubeconfig(path: Path, user: str) -> None:

@@ -7,6 +7,7 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
+from hydracore_core.executions import Began
 from hydracore_core.rollouts.artifacts import pin
 from hydracore_core.rollouts.instances import instance_id
 from hydracore_core.rollouts.model import Plan, Slot, TenantView
@@ -114,6 +115,7 @@ def rollout(
     *,
     version: str = "1.1.0",
     age: timedelta = timedelta(),
+    incarnation: int = 1,
     held: bool = True,
     admitted: bool = False,
     annotations: dict[str, str] | None = None,
@@ -128,7 +130,7 @@ def rollout(
         metadata=ObjectMeta(
             name=name,
             namespace=NAMESPACE,
-            uid=uid_of(f"rollout {name}"),
+            uid=uid_of(f"rollout {name}" if incarnation == 1 else f"rollout {name} {incarnation}"),
             generation=1,
             creation_timestamp=NOW - age,
             finalizers=[FINALIZER] if held else [],
@@ -205,7 +207,14 @@ def slot(of: RolloutTarget, on: Instance, **changes: Any) -> Slot:
 
 
 def view(**fields: Any) -> TenantView:
-    """Build a tenant's view; the bundle 1.1.0 is there and ready unless said otherwise."""
+    """Build a tenant's view.
+
+    The bundle 1.1.0 is there and ready, and history knows of every rollout that it begins, unless
+    said otherwise.
+    """
+    fields.setdefault(
+        "began", {r.metadata.uid: Began("ours", r.metadata.uid) for r in fields.get("rollouts", ())}
+    )
     bundles = {b.metadata.name: b for b in fields.pop("bundles", [bundle()])}
     return TenantView(
         **{"namespace": NAMESPACE, "now": NOW, "policy": policy(), "bundles": bundles, **fields}

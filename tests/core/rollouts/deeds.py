@@ -96,6 +96,34 @@ def delete_rollout(name: str = "r1") -> Event:
     return event
 
 
+def restore(name: str = "r1") -> Event:
+    """Bring a rollout back from a backup: another uid, no status; its targets are collected."""
+
+    def event(world: World) -> None:
+        found = world.rollouts.get(name) or world.lost.get(name)
+        if found is None:
+            return
+        number = next(world.restores)
+        again = {"uid": builders.uid_of(f"rollout {name} restored {number}"), "finalizers": []}
+        again |= {"creation_timestamp": world.now, "deletion_timestamp": None, "generation": 1}
+        metadata = found.metadata.model_copy(update=again)
+        world.rollouts[name] = Rollout(metadata=metadata, spec=found.spec)
+        world.targets = {
+            key: one for key, one in world.targets.items() if one.spec.rollout_name != name
+        }
+        world.say(name, "RESTORED from a backup")
+
+    return event
+
+
+def history_away(*, away: bool = True) -> Event:
+    def event(world: World) -> None:
+        world.history_away = away
+        world.say("history", "is AWAY" if away else "is back")
+
+    return event
+
+
 def retry(target_name: str) -> Event:
     """Raise ``spec.attempt``; the API server refuses it unless failed or uncertain."""
 

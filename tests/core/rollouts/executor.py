@@ -216,7 +216,7 @@ def _let_go(world: World, intent: LetGo) -> None:
     write(world, "archives")
     name = intent.rollout_name
     world.archived.append(name)
-    del world.rollouts[name]
+    world.lost[name] = world.rollouts.pop(name)
     world.targets = {k: t for k, t in world.targets.items() if t.spec.rollout_name != name}
     world.say(name, "archived and gone")
 

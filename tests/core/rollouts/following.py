@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from hydracore_core.rollouts.model import Abort, Intent, Resolve, Track
+from hydracore_core.executions import Began, spec_hash
+from hydracore_core.rollouts.model import Abort, AskHistory, Intent, Resolve, Track
 from hydracore_crds import RolloutTarget
 from hydracore_crds.base import find
 from tests.core.rollouts import oracles
@@ -36,6 +37,24 @@ def poll(world: World, follows: Sequence[Intent]) -> bool:
             changed |= _track(world, intent)
         elif isinstance(intent, Resolve):
             changed |= _resolve(world, intent)
+        elif isinstance(intent, AskHistory):
+            changed |= _ask(world, intent)
+    return changed
+
+
+def _ask(world: World, intent: AskHistory) -> bool:
+    found = world.rollouts[intent.rollout_name]
+    uid, work = found.metadata.uid, (found.metadata.name, spec_hash(found.spec))
+    if world.history_away:
+        answer = Began("unavailable")
+    else:
+        if intent.claim:
+            world.history.setdefault(work, uid)
+        owner = world.history.get(work)
+        state = "fresh" if owner is None else "ours" if owner == uid else "other"
+        answer = Began(state, owner or "")
+    changed = world.began.get(uid) != answer
+    world.began[uid] = answer
     return changed
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hydracore_core.executions import spec_hash
 from hydracore_core.rollouts.model import Plan, Report, Start, TenantView
 from hydracore_crds import Rollout, RolloutTarget
 from hydracore_crds.names import CANCEL_ANNOTATION, PAUSED_BY_ANNOTATION
@@ -55,6 +56,8 @@ def order(world: World, intent: Start) -> None:
     assert len(working) < limit_of(world), "more in flight than the limit"
     found = world.rollouts[intent.rollout_name]
     assert may_send(world, found), f"{intent.target_name} starts when it must not"
+    work = (found.metadata.name, spec_hash(found.spec))
+    assert world.history[work] == found.metadata.uid, "this work began for another object"
     own = found.spec.strategy.max_parallel
     mine = [s for s in world.ledger.values() if s.rollout_name == intent.rollout_name]
     assert own is None or len(mine) <= own, "more in flight than the rollout's own limit"

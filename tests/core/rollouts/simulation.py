@@ -14,7 +14,8 @@ from datetime import datetime, timedelta
 from itertools import count
 from typing import TypeVar
 
-from hydracore_core.rollouts.model import Abort, Plan, Resolve, Slot, TenantView, Track
+from hydracore_core.executions import Began
+from hydracore_core.rollouts.model import Abort, AskHistory, Plan, Resolve, Slot, TenantView, Track
 from hydracore_core.rollouts.plan import plan
 from hydracore_crds import Bundle, Instance, Rollout, RolloutTarget, UpdatePolicy
 from tests.core.rollouts import oracles
@@ -27,8 +28,8 @@ ROUNDS = 40
 """Plans that may follow each other at one moment before it must be quiet."""
 
 T = TypeVar("T")
-ASKING = (Track, Resolve, Abort)
-"""Intents that ask agents; they may be repeated as long as there is no answer."""
+ASKING = (Track, Resolve, Abort, AskHistory)
+"""Intents that ask; they may be repeated as long as there is no answer."""
 
 Event = Callable[["World"], None]
 
@@ -42,6 +43,10 @@ class World:
         seed: Shuffles what the plan is handed; the log must not depend on it.
         crash_in: After how many more writes the operator dies; None for never.
         down_until: The operator is dead until then.
+        history: What SQL knows: by name and hash of the spec, the uid for which it began.
+        history_away: SQL does not answer.
+        lost: Rollouts that were let go; a backup still has them.
+        began: What the operator has learnt from it; lost when it dies.
     """
 
     now: datetime
@@ -56,8 +61,13 @@ class World:
     terminating: bool = False
     log: list[str] = field(default_factory=list)
     archived: list[str] = field(default_factory=list)
+    lost: dict[str, Rollout] = field(default_factory=dict)
+    restores: Iterator[int] = field(default_factory=lambda: count(1))
     crash_in: int | None = None
     down_until: datetime | None = None
+    history: dict[tuple[str, str], str] = field(default_factory=dict)
+    history_away: bool = False
+    began: dict[str, Began] = field(default_factory=dict)
     plans: int = 0
     tasks: Iterator[int] = field(default_factory=lambda: count(1))
     _events: list[tuple[datetime, int, Event]] = field(default_factory=list)
@@ -101,6 +111,7 @@ class World:
             instances=self._shuffled(self.instances.values()),
             bundles=dict(self._shuffled(self.bundles.items())),
             slots=self._shuffled(self.ledger.values()),
+            began=dict(self.began),
         )
 
     def _shuffled(self, items: Iterable[T]) -> list[T]:
@@ -137,6 +148,7 @@ class World:
             return self._reconcile()
         except CrashError:
             self.crash_in = None
+            self.began.clear()
             self.down_until = self.now + timedelta(seconds=30)
             return None
 

@@ -247,6 +247,45 @@ def bad_bundles(seed: int) -> World:
     return world
 
 
+def already_executed(seed: int) -> World:
+    """What ran is not run again by a restore; deleted before it started, or changed, it is new."""
+    world = World(NOON, seed, instances={i.metadata.name: i for i in fleet(2)})
+    deeds.create(instance_names=["a-0"])(world)
+    deeds.create("later", version="1.2.0", paused=True, instance_names=["a-1"])(world)
+    world.at(1, deeds.delete_rollout("later"))
+    world.at(20, deeds.restore())
+    world.at(30, deeds.delete_rollout())
+    world.at(31, deeds.create(instance_names=["a-0"], force=True, incarnation=9))
+    world.at(50, deeds.restore("later"))
+    world.at(51, deeds.pause_by_spec("later", paused=False))
+    world.run(90)
+    return world
+
+
+def restored_downgrade(seed: int) -> World:
+    """A backup brings back an old rollout, superseded and never started: it downgrades nobody."""
+    world = World(NOON, seed, instances={i.metadata.name: i for i in fleet(2)})
+    deeds.create("old", paused=True)(world)
+    world.at(1, deeds.create("new", version="1.2.0"))
+    world.at(30, deeds.delete_rollout("new"))
+    world.at(31, deeds.restore("old"))
+    world.at(32, deeds.pause_by_spec("old", paused=False))
+    world.run(60)
+    return world
+
+
+def history_away(seed: int) -> World:
+    """SQL is away: what runs goes on, also under a new leader; what is new waits for it."""
+    world = World(NOON, seed, instances={i.metadata.name: i for i in fleet(4)})
+    deeds.create(instance_names=["a-0", "a-1", "a-2"], strategy={"maxParallel": 1})(world)
+    world.at(1, deeds.history_away())
+    world.at(2, deeds.create("r2", instance_names=["a-3"]))
+    world.at(3, deeds.crash(0))
+    world.at(40, deeds.history_away(away=False))
+    world.run(60)
+    return world
+
+
 SCENARIOS: tuple[Callable[[int], World], ...] = (
     straight,
     window_edges,
@@ -269,6 +308,9 @@ SCENARIOS: tuple[Callable[[int], World], ...] = (
     unreachable_and_failed,
     deletion,
     bad_bundles,
+    already_executed,
+    restored_downgrade,
+    history_away,
 )
 
 

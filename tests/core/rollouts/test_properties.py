@@ -57,6 +57,8 @@ events: st.SearchStrategy[Event] = st.one_of(
     st.builds(deeds.set_policy, st.integers(1, 4), st.sampled_from([None, (22, 23), (23, 1)])),
     st.builds(deeds.crash, st.integers(0, 12)),
     st.builds(deeds.crash, st.integers(0, 12)),
+    st.builds(deeds.restore, rollout_names),
+    st.builds(deeds.history_away),
 )
 histories = st.lists(
     st.tuples(st.sampled_from([0, 0.5, 2, 3, 7, 16, 45]), events), min_size=1, max_size=10
@@ -95,6 +97,7 @@ def test_invariants_hold_and_everything_settles(
     world.run(minutes + 60)
     # Calm: always open, everybody back, nobody in the way; then all must come to an end.
     world.crash_in = None
+    deeds.history_away(away=False)(world)
     deeds.set_policy(3)(world)
     for name in INSTANCES:
         deeds.change_instance(name, state="running", health_status="healthy")(world)

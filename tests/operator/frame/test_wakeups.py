@@ -127,6 +127,14 @@ CHANGES: list[tuple[str, type[Resource], str, str | None, dict[str, Any], set[st
     ),
     ("policy", UpdatePolicy, "default", "t", {}, {"policies:t/default", "tenants:t"}),
     ("rollout", Rollout, "r", "t", {}, {"tenants:t"}),
+    (
+        "finished rollout",
+        Rollout,
+        "r",
+        "t",
+        {"status": {"state": "failed"}},
+        {"tenants:t", "archive:rollouts/t/r"},
+    ),
     ("target", RolloutTarget, "r-00000", "t", {}, {"tenants:t"}),
     (
         "target in flight",

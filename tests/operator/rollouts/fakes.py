@@ -154,6 +154,28 @@ class FakeKube:
         answer = await self._write("finalizers", plural, name, self._finalizers, obj, finalizers)
         return cast("R", answer)
 
+    async def delete(
+        self,
+        kind: type[Resource],
+        name: str,
+        namespace: str | None,
+        *,
+        uid: str | None = None,
+        resource_version: str | None = None,
+        **_: Any,
+    ) -> None:
+        await self._write(
+            "delete",
+            kind.KIND.plural,
+            name,
+            self._delete,
+            kind,
+            name,
+            namespace,
+            uid,
+            resource_version,
+        )
+
     async def get_raw(self, place: Any) -> dict[str, Any]:
         await asyncio.sleep(0)
         found = self.raw.get((place[2], place[3]))
@@ -216,6 +238,23 @@ class FakeKube:
             del self.objects[self._key(stored)]
             self._tell("DELETED", stored)
         return stored
+
+    def _delete(
+        self,
+        kind: type[Resource],
+        name: str,
+        namespace: str | None,
+        uid: str | None,
+        version: str | None,
+    ) -> None:
+        found = self.objects.get((kind.KIND.plural, f"{namespace}/{name}" if namespace else name))
+        if found is None:
+            raise NotFound(f"{name}: not found", status=404)
+        if uid not in (None, found.metadata.uid):
+            raise Conflict(f"{name}: another uid", status=409)
+        if version not in (None, found.metadata.resource_version):
+            raise Conflict(f"{name}: modified", status=409)
+        self.remove(found)
 
     def _create_raw(self, place: Any, body: dict[str, Any]) -> dict[str, Any]:
         key = (place[2], body["metadata"]["name"])

@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from hydracore_core.rollouts.model import LetGo
 from hydracore_crds import Rollout
 from hydracore_crds.names import FINALIZER
 from hydracore_kube import NotFound
-from hydracore_operator.rollouts.letgo import let_go
+from hydracore_operator.rollouts.letgo import _let_go
 from tests.operator.rollouts.stand import Stand
 
 pytestmark = pytest.mark.cluster
@@ -43,7 +42,7 @@ async def test_an_operator_that_knows_late_of_the_end_archives_nothing_less(stan
     assert FINALIZER in late.metadata.finalizers
     operator.stores.rollouts.upsert(late)
 
-    await let_go(tenant, LetGo(rollout.metadata.name))
+    assert await _let_go(tenant, rollout.metadata.name)
     with pytest.raises(NotFound):
         await stand.fresh(rollout)
     async with asyncio.timeout(30):
@@ -52,7 +51,7 @@ async def test_an_operator_that_knows_late_of_the_end_archives_nothing_less(stan
     assert operator.stores.rollouts.get(late.key) is None, "it would be let go once more"
     operator.stores.rollouts._dead.clear()
     operator.stores.rollouts.upsert(late)  # as in another operator whose watch is late
-    await let_go(tenant, LetGo(rollout.metadata.name))
+    assert await _let_go(tenant, rollout.metadata.name)
 
     archived = await stand.history.rollouts.get(rollout.metadata.uid)
     assert archived is not None

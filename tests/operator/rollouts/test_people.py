@@ -93,15 +93,15 @@ async def test_a_deleted_rollout_settles_is_archived_and_goes() -> None:
         rollout = world.roll()
         world.operator()
         await world.until(lambda: len(world.oracle.in_flight) == 1, "one in flight")
-        world.history.rollouts.away = True
+        world.history.away = True
         world.kube.remove(rollout)
         await world.until(lambda: world.states().count("cancelled") == 2)
         next(a for a in world.all_agents() if a.active).release()
         await world.until(lambda: condition(world, rollout, "Archived") == "HistoryUnavailable")
-        world.history.rollouts.away = False
+        world.history.away = False
         key = ("rollouts", rollout.key)
         await world.until(lambda: key not in world.kube.objects, "the rollout to go")
-        wire, targets = world.history.rollouts.kept[rollout.metadata.uid]
+        wire, targets = world.history.kept[rollout.metadata.uid]
         assert wire["status"]["state"] == "cancelled"
         assert sorted(t["status"]["state"] for t in targets) == [
             "cancelled",

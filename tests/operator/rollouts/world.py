@@ -10,7 +10,7 @@ from typing import Any, Self, cast
 from uuid import uuid4
 
 from hydracore_crds import Bundle, Instance, Rollout, RolloutTarget, UpdatePolicy
-from hydracore_history import HistoryUnavailable
+from hydracore_history import Execution, HistoryUnavailable
 from hydracore_operator.clock import Clock, SystemClock
 from hydracore_operator.context import Context, Stores
 from hydracore_operator.queue import WorkQueue
@@ -38,24 +38,40 @@ FAST = Timing(
 WAIT_SECONDS = 10.0
 
 
-class FakeArchive:
-    """History's archive of rollouts; ``away`` makes it unavailable."""
+class FakeHistory:
+    """History's archive of rollouts and memory of what began; ``away`` makes it unavailable."""
 
     def __init__(self) -> None:
         self.away = False
+        self.rollouts = self.executions = self
         self.kept: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {}
+        self.began: dict[tuple[str, ...], Execution] = {}
 
     async def archive(
         self, rollout: dict[str, Any], targets: list[dict[str, Any]], *, uid: str, **_: Any
     ) -> None:
-        if self.away:
-            raise HistoryUnavailable("locked")
+        self._check()
         self.kept[uid] = (rollout, targets)
 
+    async def holds(
+        self, rollout: dict[str, Any], targets: list[dict[str, Any]], *, uid: str
+    ) -> bool:
+        self._check()
+        return self.kept.get(uid) == (rollout, targets)
 
-class FakeHistory:
-    def __init__(self) -> None:
-        self.rollouts = FakeArchive()
+    async def begin(self, *, uid: str, at: datetime, **work: str) -> Execution:
+        self._check()
+        return self.began.setdefault(
+            tuple(work.values()), Execution(**work, uid=uid, started_at=at)
+        )
+
+    async def get(self, **work: str) -> Execution | None:
+        self._check()
+        return self.began.get(tuple(work.values()))
+
+    def _check(self) -> None:
+        if self.away:
+            raise HistoryUnavailable("locked")
 
 
 def settings() -> OperatorSettings:
@@ -132,11 +148,18 @@ class Operator:
 class World:
     """A tenant with agents in memory. Use as an async context manager."""
 
-    def __init__(self, *, instances: int = 3, limit: int = 2, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        instances: int = 3,
+        limit: int = 2,
+        clock: Clock | None = None,
+        history: Any = None,
+    ) -> None:
         self.clock = clock or SystemClock()
         self.kube = FakeKube()
         self.agents = FakeAgents()
-        self.history = FakeHistory()
+        self.history = history or FakeHistory()
         self.oracle = Oracle()
         self.operators: list[Operator] = []
         self.namespace = self.kube.put(builders.namespace())

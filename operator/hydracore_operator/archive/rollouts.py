@@ -1,0 +1,110 @@
+"""How Rollouts are archived: with their targets, and what they did is never done again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from hydracore_core.executions import spec_hash
+from hydracore_core.rollouts.expiry import has_begun, still_needed
+from hydracore_crds import Rollout, RolloutTarget
+from hydracore_crds.rollout import FINAL_STATES, RolloutStatus
+from hydracore_kube import NotFound, ObjectStore
+from hydracore_operator.archive.kinds import NotKeptError
+from hydracore_operator.archive.plain import plain, plain_all, waits
+from hydracore_operator.context import Context
+
+
+class RolloutArchiver:
+    """Archives Rollouts; see :class:`hydracore_operator.archive.kinds.Archivable`."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+
+    @property
+    def store(self) -> ObjectStore[Rollout]:
+        """The last known Rollouts."""
+        return self._ctx.stores.rollouts
+
+    def ended_at(self, obj: Rollout) -> datetime | None:
+        """Return when it was finished; a retry or late evidence makes it later, or None."""
+        return obj.status.completed_at if obj.status.state in FINAL_STATES else None
+
+    def needed(self, obj: Rollout) -> str | None:
+        """Return why it must stay: late evidence, or an older rollout that it keeps at bay."""
+        namespace = obj.metadata.namespace or ""
+        stores = self._ctx.stores
+        return still_needed(
+            obj,
+            stores.rollouts.in_namespace(namespace),
+            stores.targets.in_namespace(namespace),
+            now=self._ctx.now(),
+        )
+
+    async def known(self, obj: Rollout) -> bool:
+        """Whether the newest revision has this status; its counts say what its targets are."""
+        found = await self._ctx.history.rollouts.head(obj.metadata.uid)
+        return found is not None and found.rollout == plain(obj)
+
+    async def save(self, obj: Rollout) -> None:
+        """Store it with its targets as the API server has them, and read them back.
+
+        Raises:
+            HistoryUnavailable: History is locked or away.
+            NotKeptError: What was read back is something else.
+            NotFound: The rollout is gone; what was archived of it before stays the newest.
+            KubeError: The targets could not be listed.
+        """
+        targets = await self._targets(obj)
+        history, metadata = self._ctx.history, obj.metadata
+        namespace = metadata.namespace or ""
+        if has_begun(obj, targets):
+            await history.executions.begin(
+                kind=Rollout.KIND.kind,
+                namespace=namespace,
+                name=metadata.name,
+                spec_hash=spec_hash(obj.spec),
+                uid=metadata.uid,
+                at=obj.status.started_at or self._ctx.now(),
+            )
+        tenant = self._ctx.stores.namespaces.get(namespace)
+        wire, wires = plain(obj), await plain_all(targets)
+        await history.rollouts.archive(
+            wire,
+            wires,
+            tenant_id=(tenant.tenant_id if tenant else None) or namespace,
+            namespace=namespace,
+            uid=metadata.uid,
+            at=self._ctx.now(),
+        )
+        if not await history.rollouts.holds(wire, wires, uid=metadata.uid):
+            raise NotKeptError(
+                f"Rollout {obj.key} was archived, but reads back as something else: another "
+                "operator archives it too, or the database loses writes; it is tried again"
+            )
+
+    def waiting(self, obj: Rollout, message: str, now: datetime) -> RolloutStatus | None:
+        """Return its status with the condition Archived=False."""
+        status, generation = obj.status, obj.metadata.generation
+        found = waits(status.conditions, message, now=now, generation=generation)
+        return None if found is None else status.model_copy(update={"conditions": found})
+
+    async def _targets(self, obj: Rollout) -> Sequence[RolloutTarget]:
+        """List its own targets afresh: what is removed must not be older than what is kept.
+
+        They are collected as soon as the rollout is gone, which a late watch may not have told
+        yet. So it is looked at after they were listed: while it is there, the list is whole.
+
+        Raises:
+            NotFound: It is gone.
+            KubeError: They could not be listed.
+        """
+        name, uid = obj.metadata.name, obj.metadata.uid
+        found, _ = await self._ctx.kube.list(
+            RolloutTarget, obj.metadata.namespace, field_selector=f"spec.rolloutName={name}"
+        )
+        fresh = await self._ctx.kube.get(Rollout, name, obj.metadata.namespace)
+        if fresh.metadata.uid != uid:
+            raise NotFound(f"Rollout {obj.key} is gone; another one bears its name")
+        own = [t for t in found if any(o.uid == uid for o in t.metadata.owner_references)]
+        return sorted(own, key=lambda t: (t.spec.order, t.metadata.name))
