@@ -18,6 +18,7 @@ from hydracore_agentclient import AgentClient, ControlPlaneKey
 from hydracore_artifacts.build.runtime import RuntimeRequest
 from hydracore_artifacts.store import ArtifactStore
 from hydracore_cli.stack import content, servers
+from hydracore_cli.stack.database import database_url as stack_database_url
 from hydracore_cli.stack.key_material import ensure_keys
 from hydracore_cli.stack.layout import StackLayout, layout_of
 from hydracore_cli.stack.service import Service
@@ -59,7 +60,7 @@ class Plane:
         self.key = ControlPlaneKey.from_pem(layout.control_plane_key)
         self.agents = AgentClient(self.key, subject="operator", now=lambda: datetime.now(UTC))
         self.accounts = accounts
-        self.database_url = database_url or layout.database_url
+        self.database_url = database_url or stack_database_url(layout)
         self._database = {"HYDRACORE_DATABASE_URL": self.database_url}
         self._api_port = ports.choose(1)[0]
         self.front = Proxy(Addresses(self._api_port, 0).api_url)
