@@ -31,7 +31,8 @@ TICK_SECONDS = 0.01
 """Polls that fall due within one tick start together: fewer wake-ups, unnoticeable lag."""
 AFTER_PUSH_PER_SECOND = 25
 """How many agents that a rollout has finished with are asked in a second: what follows from their
-answers (the Instances' statuses) must not take the API server's writes from the rollout itself. None waits longer than usual."""
+answers (the Instances' statuses) must not take the API server's writes from the rollout itself.
+None waits longer than the interval."""
 LAST_SECONDS = 3.0
 """How long storing the last outcomes may hold up the end."""
 _LONGEST_REST_SECONDS = 1.0
