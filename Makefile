@@ -7,7 +7,7 @@ SHELL := /bin/bash
 ARGS ?=
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Make .venv and build the control plane (skipped when up to date)
 	@scripts/bootstrap.sh
@@ -19,7 +19,7 @@ test: setup ## Run all tests but those of faults
 	@.venv/bin/pytest -n 2 --dist loadfile -m "not faults" $(ARGS)
 
 test-faults: setup ## Run the tests that kill, freeze and cut (docs/reliability.md says which)
-	@.venv/bin/pytest -m faults $(ARGS)
+	@.venv/bin/pytest -n 2 --dist loadfile -m faults $(ARGS)
 
 bench: setup ## Measure rollouts and REST (minutes; docs/performance.md tells what each figure means)
 	@.venv/bin/python -m bench $(ARGS)

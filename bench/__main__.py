@@ -16,6 +16,7 @@ BENCHES = {
     "rollout": "bench.rollout.main",
     "rest": "bench.rest.main",
     "health": "bench.health.main",
+    "bundles": "bench.bundle_download",
 }
 
 

@@ -58,7 +58,7 @@ async def create_tenant(
         body = {"status": _status(server, agent)}
         await raw.send("PATCH", f"{root}/{made}/status", body)
 
-    jobs = [lambda n=n, a=a: create(n, a) for n, a in enumerate(agents)]  # type: ignore[misc]
+    jobs = [lambda n=n, a=a: create(n, a) for n, a in enumerate(agents)]
     for result in await bounded(jobs, at_once=CONNECTIONS):
         if isinstance(result, Exception):
             raise result

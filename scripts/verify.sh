@@ -22,6 +22,7 @@ check() {
 check "lint" .venv/bin/ruff check .
 check "format" .venv/bin/ruff format --check .
 check "types" .venv/bin/mypy
+check "types of benchmarks" .venv/bin/mypy bench
 check "imports" .venv/bin/lint-imports
 check "definitions" .venv/bin/python -m hydracore_crds.generate --check
 check "openapi" .venv/bin/python -m hydracore_api.openapi --check

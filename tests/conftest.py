@@ -1,4 +1,5 @@
-"""Fixtures that every test may use: the real control plane above all, and a real PostgreSQL.
+"""Fixtures that every test may use: the real control plane above all, a real PostgreSQL
+and a real S3 server.
 
 ``cluster`` starts etcd, kube-apiserver and kube-controller-manager once for the whole session
 (about four seconds), with definitions and rights installed. Tests share it and stay apart by
@@ -14,6 +15,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
@@ -21,14 +23,20 @@ import pytest_asyncio
 
 from hydracore_crds.names import TENANT_LABEL
 from hydracore_devcluster.assets import Assets
-from hydracore_devcluster.build import provide
-from hydracore_devcluster.client import Api
+from hydracore_devcluster.audit import new_log
+from hydracore_devcluster.build import provide, provide_tools
+from hydracore_devcluster.client import Api, ApiError
 from hydracore_devcluster.cluster import DevCluster
 from hydracore_devcluster.install import Accounts, install
 from hydracore_devcluster.layout import ProjectLayout, find_project
 from hydracore_devcluster.progress import Progress
+from hydracore_devcluster.toolset import S3_TOOLS
+from tests.rights.session import folder
 from tests.support.postgres import binaries
 from tests.support.postgres.server import PostgresServer
+from tests.support.s3.server import S3Server
+
+pytest_plugins = ["tests.rights.plugin"]
 
 Kubectl = Callable[..., "subprocess.CompletedProcess[str]"]
 _KUBECTL_SECONDS = 60
@@ -67,7 +75,8 @@ async def cluster(
     project: ProjectLayout, assets: Assets, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[TestCluster]:
     """A real control plane for the session, definitions and rights installed."""
-    dev = DevCluster(tmp_path_factory.mktemp("cluster"), assets)
+    log = new_log(folder(tmp_path_factory))
+    dev = DevCluster(tmp_path_factory.mktemp("cluster"), assets, audit_log=log)
     await dev.start()
     try:
         yield TestCluster(dev, await install(dev, project))
@@ -81,6 +90,37 @@ def postgres() -> Iterator[PostgresServer]:
     server = PostgresServer(binaries.find(os.environ))
     try:
         server.create()
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
+@pytest.fixture(scope="session")
+def s3_program(project: ProjectLayout, pytestconfig: pytest.Config) -> Path:
+    """The S3 server's program, built when it is missing (with progress shown)."""
+    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
+        folder = provide_tools(S3_TOOLS, project, os.environ, Progress(sys.stderr))
+    return folder / S3_TOOLS.programs[0]
+
+
+@pytest.fixture(scope="session")
+def s3(s3_program: Path) -> Iterator[S3Server]:
+    """A real S3 server for the session; a test makes a bucket of its own in it."""
+    server = S3Server(s3_program)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
+@pytest.fixture
+def own_s3(s3_program: Path) -> Iterator[S3Server]:
+    """A real S3 server that a test may stop and start."""
+    server = S3Server(s3_program)
+    try:
         server.start()
         yield server
     finally:
@@ -166,4 +206,8 @@ async def tenant(api: Api, name: str) -> AsyncIterator[str]:
     try:
         yield name
     finally:
-        await api.json("DELETE", f"/api/v1/namespaces/{name}")
+        try:
+            await api.json("DELETE", f"/api/v1/namespaces/{name}")
+        except ApiError as error:
+            if error.status != HTTPStatus.NOT_FOUND:  # the test may have deleted it
+                raise

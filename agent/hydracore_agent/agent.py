@@ -12,14 +12,21 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from hydracore_agent.actions.deeds import all_deeds
+from hydracore_agent.actions.endpoints import ActionEndpoints
+from hydracore_agent.actions.memory import ActionMemory
+from hydracore_agent.actions.runner import ActionRunner
 from hydracore_agent.agentkey import AgentKey
 from hydracore_agent.app import Surface, build_app
 from hydracore_agent.auth import ControlAuth
 from hydracore_agent.backoff import Backoff
 from hydracore_agent.bootstrap.stages import Stages
+from hydracore_agent.chat.breaker import Breakers
+from hydracore_agent.chat.chain import Chain
 from hydracore_agent.chat.conversations import Conversations
 from hydracore_agent.chat.endpoint import ChatEndpoint
 from hydracore_agent.chat.model import OfflineModel
+from hydracore_agent.chat.remote import RemoteModel
 from hydracore_agent.clock import utc_now
 from hydracore_agent.controlplane import ControlPlane
 from hydracore_agent.health.checks import check_disk, check_orders, check_process
@@ -45,6 +52,7 @@ from hydracore_agent.server import Server
 from hydracore_agent.settings import Settings, load_settings
 from hydracore_agent.status import StatusReporter
 from hydracore_agent.trust import TrustStore
+from hydracore_agent.updates.config import ConfigStore
 
 log = logging.getLogger(__name__)
 
@@ -80,17 +88,20 @@ class Agent:
         self._control_plane = ControlPlane(settings.api_url, settings.instance_id, self._client)
         self._key = AgentKey(layout.agent_key)
         self._lag = LagMeter(time.monotonic)
-        skills = [skill for plugin in start.plugins for skill in plugin.skills]
-        self._model = OfflineModel(settings.agent_name, settings.user_display_name, skills)
+        self._config = ConfigStore.load(layout.config, settings.config)
+        self._breakers = Breakers([one.name for one in settings.llm], time.monotonic)
+        self._offline = self._build_offline()
         self._heartbeat = self._build_heartbeat()
         self._health = HealthMonitor(self._subsystems(), utc_now)
         self._runner = self._build_runner()
         self._status = self._build_status()
+        self._actions = self._build_actions()
         self._server = Server(build_app(self._surface()), self._started.set)
 
     async def serve(self, sock: socket.socket) -> None:
         """Serve until told to leave."""
         await self._runner.prepare()
+        await asyncio.to_thread(self._actions.recover)
         self._runner.resume()
         background = [
             asyncio.create_task(self._lag.run(), name="lag"),
@@ -102,6 +113,7 @@ class Agent:
             for task in background:
                 task.cancel()
             await asyncio.wait(background)
+            await self._actions.close()
             await self._runner.close()
             await self._control_plane.close()
 
@@ -157,8 +169,37 @@ class Agent:
             "control_plane": _same(self._heartbeat.check),
             "release": Subsystem(integrity.check, integrity.last),
             "orders": _same(lambda: check_orders(self._memory)),
-            "chat_model": _same(self._model.check),
+            "chat_model": _same(self._offline.check),
+            "model_providers": _same(self._breakers.check),
         }
+
+    def _build_offline(self) -> OfflineModel:
+        skills = [skill for plugin in self._start.plugins for skill in plugin.skills]
+        configured = bool(self._start.settings.llm)
+        return OfflineModel(lambda: self._config.current, skills, configured=configured)
+
+    def _build_chain(self) -> Chain:
+        def system() -> str:
+            config = self._config.current
+            serves = f", the assistant of {config.user_display_name}"
+            return f"You are {config.agent_name}{serves if config.user_display_name else ''}."
+
+        remotes = [
+            RemoteModel(one, system, partial(self._client, one.base_url))
+            for one in self._start.settings.llm
+        ]
+        return Chain(remotes, self._offline, self._breakers)
+
+    def _build_actions(self) -> ActionRunner:
+        layout = self._start.layout
+        return ActionRunner(
+            ActionMemory(layout.actions, layout.actions_ledger, utc_now),
+            self._memory,
+            all_deeds(self._health, self._config, self._breakers),
+            leave=self._leave,
+            on_trial=self._status.on_trial,
+            now=utc_now,
+        )
 
     def _build_runner(self) -> OrderRunner:
         settings = self._start.settings
@@ -198,8 +239,8 @@ class Agent:
             health=self._health,
             status=self._status,
             orders=OrderEndpoints(self._runner, self._memory, self._trust, instance_id, utc_now),
-            chat=ChatEndpoint(self._model, conversations, utc_now),
-            leave=self._leave,
+            actions=ActionEndpoints(self._actions),
+            chat=ChatEndpoint(self._build_chain(), conversations, utc_now),
         )
 
 

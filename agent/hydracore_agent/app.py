@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from starlette.applications import Starlette
@@ -11,10 +10,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from hydracore_agent.actions.endpoints import ActionEndpoints
 from hydracore_agent.auth import Caller
 from hydracore_agent.chat.endpoint import ChatEndpoint
 from hydracore_agent.health.monitor import HealthMonitor
-from hydracore_agent.http import Answer, Frame, Refusal, json_response
+from hydracore_agent.http import Answer, Frame, json_response
 from hydracore_agent.orders.endpoints import OrderEndpoints
 from hydracore_agent.status import StatusReporter
 
@@ -23,18 +23,14 @@ CODES = {404: "not_found", 405: "method_not_allowed"}
 
 @dataclass(frozen=True, slots=True)
 class Surface:
-    """What the handlers need.
-
-    Attributes:
-        leave: Ends this process with exit status 0.
-    """
+    """What the handlers need."""
 
     frame: Frame
     health: HealthMonitor
     status: StatusReporter
     orders: OrderEndpoints
+    actions: ActionEndpoints
     chat: ChatEndpoint
-    leave: Callable[[], None]
 
 
 def build_app(surface: Surface) -> Starlette:
@@ -50,14 +46,8 @@ def build_app(surface: Surface) -> Starlette:
     async def deep(_request: Request, _caller: Caller) -> Answer:
         return Answer(await surface.health.deep())
 
-    async def power_cycle(_request: Request, _caller: Caller) -> Answer:
-        if surface.status.on_trial():
-            raise Refusal(409, "busy", "this release is on trial; leaving now would end the trial")
-        surface.leave()
-        return Answer({"accepted": True}, 202)
-
     wrap = surface.frame.wrap
-    orders = surface.orders
+    orders, actions = surface.orders, surface.actions
     routes = [
         Route("/healthz", alive, methods=["GET"]),
         Route("/api/status", wrap(status, polled=True), methods=["GET"]),
@@ -65,7 +55,10 @@ def build_app(surface: Surface) -> Starlette:
         Route("/api/orders", wrap(orders.receive), methods=["POST"]),
         Route("/api/orders/{task_id}", wrap(orders.show), methods=["GET"]),
         Route("/api/orders/{task_id}/abort", wrap(orders.abort), methods=["POST"]),
-        Route("/api/actions/power-cycle", wrap(power_cycle), methods=["POST"]),
+        Route("/api/actions/{name}", wrap(actions.receive), methods=["POST"]),
+        Route("/api/actions/{name}", wrap(actions.show), methods=["GET"]),
+        Route("/api/actions/{name}/settle", wrap(actions.settle), methods=["POST"]),
+        Route("/api/updates/apply", wrap(actions.apply_updates), methods=["POST"]),
         Route("/api/chat", wrap(surface.chat.chat), methods=["POST"]),
     ]
     return Starlette(routes=routes, exception_handlers={HTTPException: _plain_error})

@@ -67,6 +67,21 @@ class Layout:
         return self.state / "ledger.jsonl"
 
     @property
+    def actions(self) -> Path:
+        """Every action and what became of it."""
+        return self.state / "actions.json"
+
+    @property
+    def actions_ledger(self) -> Path:
+        """Every transition of every action, appended; never read."""
+        return self.state / "actions.jsonl"
+
+    @property
+    def config(self) -> Path:
+        """The configuration that was applied last; absent until then."""
+        return self.state / "config.json"
+
+    @property
     def current(self) -> Path:
         """Which release runs and which one before it."""
         return self.state / "current.json"

@@ -6,7 +6,12 @@ import logging
 import re
 import sys
 
-SECRET = re.compile(r"hc[ab]_[A-Za-z0-9_\-]{4,}|eyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-.]+")
+SECRET = re.compile(
+    r"hc[ab]_[A-Za-z0-9_\-]{4,}"
+    r"|eyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-.]+"
+    r"|(?<=[?&])X-Amz-[A-Za-z-]+=[^&\s\"'>]+"
+)
+"""Keys of ours, signed tokens, and what makes a URL a signed one."""
 
 
 def redact(text: str) -> str:

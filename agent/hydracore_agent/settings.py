@@ -11,9 +11,11 @@ from typing import Any
 from hydracore_agent.errors import SettingsError, describe_os_error
 from hydracore_agent.fields import FieldError, Fields
 from hydracore_agent.files import read_json
+from hydracore_agent.updates.config import AgentConfig, first_config
 
 MAX_BUNDLE_BYTES = 512 * 1024 * 1024
 MAX_KEYS = 16
+MAX_LLM = 8
 HOUR = 3600.0
 
 
@@ -54,6 +56,23 @@ class BundleRef:
 
 
 @dataclass(frozen=True, slots=True)
+class LlmProvider:
+    """An OpenAI-compatible endpoint of language models.
+
+    Attributes:
+        name: What breakers and people call it.
+        base_url: Below it lies ``/chat/completions``.
+        model: What to ask for.
+        api_key: Empty where none is needed.
+    """
+
+    name: str
+    base_url: str
+    model: str
+    api_key: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Tuning:
     """Times in seconds that have good defaults; user data may set them under ``tuning``.
 
@@ -83,8 +102,7 @@ class Settings:
     """Everything in user-data.json that the agent and its launcher use."""
 
     instance_id: str
-    agent_name: str
-    user_display_name: str
+    config: AgentConfig
     api_url: str
     bootstrap_token: str = field(repr=False)
     control_plane_keys: tuple[Mapping[str, Any], ...]
@@ -93,6 +111,7 @@ class Settings:
     trial_seconds: float
     heartbeat_seconds: float
     runtime: BundleRef
+    llm: tuple[LlmProvider, ...] = ()
     tuning: Tuning = field(default_factory=Tuning)
 
 
@@ -117,11 +136,10 @@ def load_settings(path: Path) -> Settings:
 
 
 def _read(fields: Fields) -> Settings:
-    profile = fields.section("profile", {}).raw()
+    name = fields.text("agentName", "agent", longest=256)
     return Settings(
         instance_id=fields.text("instanceId", longest=64),
-        agent_name=fields.text("agentName", "agent", longest=256),
-        user_display_name=str(profile.get("userDisplayName") or "")[:256],
+        config=first_config(name, fields.section("profile", {}).raw()),
         api_url=fields.url("apiUrl").rstrip("/"),
         bootstrap_token=fields.text("bootstrapToken", longest=512),
         control_plane_keys=_keys(fields, "controlPlaneKeys"),
@@ -130,6 +148,7 @@ def _read(fields: Fields) -> Settings:
         trial_seconds=fields.number("trialSeconds", 0.1, HOUR, 10.0),
         heartbeat_seconds=fields.number("heartbeatSeconds", 0.1, HOUR, 30.0),
         runtime=BundleRef.read(fields.section("runtime")),
+        llm=_llm(fields),
         tuning=_tuning(fields.section("tuning", {})),
     )
 
@@ -139,6 +158,25 @@ def _keys(fields: Fields, name: str) -> tuple[Mapping[str, Any], ...]:
     if not keys or not all(isinstance(key, Mapping) for key in keys):
         raise FieldError(f"user-data.{name} must list at least one key")
     return keys
+
+
+def _llm(fields: Fields) -> tuple[LlmProvider, ...]:
+    """Return the model providers, in the order in which they are asked."""
+    found = []
+    for item in fields.items("llm", most=MAX_LLM):
+        one = Fields(item, "user-data.llm")
+        key = one.text("apiKey", longest=512) if one.raw().get("apiKey") else ""
+        found.append(
+            LlmProvider(
+                name=one.text("name", longest=63),
+                base_url=one.url("baseUrl").rstrip("/"),
+                model=one.text("model", longest=128),
+                api_key=key,
+            )
+        )
+    if len({one.name for one in found}) < len(found):
+        raise FieldError("user-data.llm must give each provider a name of its own")
+    return tuple(found)
 
 
 def _listen(fields: Fields) -> Listen:

@@ -15,7 +15,15 @@ from hydracore_agent.orders.runner import OrderRunner
 from hydracore_agent.plugins import Plugin
 from hydracore_agent.running import RunningRelease
 
-CAPABILITIES = ("chat", "conversations", "deep_health", "orders", "power_cycle")
+CAPABILITIES = (
+    "actions",
+    "apply_updates",
+    "chat",
+    "conversations",
+    "deep_health",
+    "orders",
+    "power_cycle",
+)
 """What every release of this source can do; plugins add theirs."""
 
 

@@ -6,6 +6,7 @@ from hydracore_agentclient.errors import (
     AgentError,
     InvalidAnswer,
     KeyFileError,
+    NoConnection,
     Refused,
     Timeout,
     UnknownTask,
@@ -15,6 +16,9 @@ from hydracore_agentclient.errors import (
 from hydracore_agentclient.keys import ControlPlaneKey, bootstrap_token, key_id
 from hydracore_agentclient.models import (
     FINAL_TASK_STATES,
+    ActionCommand,
+    ActionReport,
+    AgentProfile,
     AgentStatus,
     DeepHealth,
     Order,
@@ -24,14 +28,18 @@ from hydracore_agentclient.models import (
 
 __all__ = [
     "FINAL_TASK_STATES",
+    "ActionCommand",
+    "ActionReport",
     "AgentClient",
     "AgentEndpoint",
     "AgentError",
+    "AgentProfile",
     "AgentStatus",
     "ControlPlaneKey",
     "DeepHealth",
     "InvalidAnswer",
     "KeyFileError",
+    "NoConnection",
     "Order",
     "Refused",
     "Subsystem",

@@ -21,7 +21,15 @@ from hydracore_agentclient.errors import (
 )
 from hydracore_agentclient.exchange import ISSUER, Exchange, Subject, Turns, read_bounded
 from hydracore_agentclient.keys import ControlPlaneKey
-from hydracore_agentclient.models import AgentStatus, DeepHealth, Order, Refusal, TaskReport
+from hydracore_agentclient.models import (
+    ActionCommand,
+    ActionReport,
+    AgentStatus,
+    DeepHealth,
+    Order,
+    Refusal,
+    TaskReport,
+)
 from hydracore_agentclient.poller import Poller
 from hydracore_agentclient.proof import PROOF_HEADER, verify_proof
 from hydracore_crds.base import Wire
@@ -143,9 +151,36 @@ class AgentClient:
         report = await self._ask(ep, "POST", path, TaskReport, {"epoch": epoch})
         return _same_task(report, task_id)
 
-    async def power_cycle(self, ep: AgentEndpoint) -> None:
-        """Have the agent's process exit and come back."""
-        await self._ask(ep, "POST", "/api/actions/power-cycle", Wire, {})
+    async def run_action(self, ep: AgentEndpoint, command: ActionCommand) -> ActionReport:
+        """Have an action carried out; sent again, it is answered with where it stands.
+
+        Raises:
+            Refused: ``stale_epoch``, ``busy``, ``expired``, ``unknown_action``: it did not begin.
+            Timeout: The agent may have begun it: ask with :meth:`settle_action`.
+        """
+        body = command.model_dump(by_alias=True, exclude_none=True, exclude={"action", "not_after"})
+        body["notAfter"] = int(command.not_after.timestamp())
+        path = "/api/updates/apply"
+        if command.action != "apply-updates":
+            path = f"/api/actions/{command.action}"
+        return _same_action(
+            await self._ask(ep, "POST", path, ActionReport, body), command.action_id
+        )
+
+    async def action(self, ep: AgentEndpoint, action_id: str) -> ActionReport:
+        """Ask how an action goes.
+
+        Raises:
+            Refused: ``unknown_action``: the agent has not seen it.
+        """
+        path = f"/api/actions/{_segment(action_id)}"
+        return _same_action(await self._ask(ep, "GET", path, ActionReport), action_id)
+
+    async def settle_action(self, ep: AgentEndpoint, action_id: str, epoch: int) -> ActionReport:
+        """Ask what became of an action; one that has not come yet will not run when it comes."""
+        path = f"/api/actions/{_segment(action_id)}/settle"
+        report = await self._ask(ep, "POST", path, ActionReport, {"epoch": epoch})
+        return _same_action(report, action_id)
 
     @asynccontextmanager
     async def chat(
@@ -254,6 +289,12 @@ def _refusal(status: int, data: bytes) -> Refused:
 def _same_task(report: TaskReport, task_id: str) -> TaskReport:
     if report.task_id != task_id:
         raise InvalidAnswer(f"the answer is of task {report.task_id}, asked was {task_id}")
+    return report
+
+
+def _same_action(report: ActionReport, action_id: str) -> ActionReport:
+    if report.action_id != action_id:
+        raise InvalidAnswer(f"the answer is of action {report.action_id}, asked was {action_id}")
     return report
 
 

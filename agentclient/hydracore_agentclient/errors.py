@@ -19,6 +19,10 @@ class Unreachable(AgentError):  # noqa: N818 - named for what a condition then s
     """No connection: refused, reset, no route, or an address that is not to be used."""
 
 
+class NoConnection(Unreachable):
+    """There was no connection at all: the agent has seen nothing of the request."""
+
+
 class Timeout(AgentError):  # noqa: N818
     """No complete answer within the deadline; whether the agent acted is unknown."""
 

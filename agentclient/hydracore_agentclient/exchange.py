@@ -12,7 +12,7 @@ import aiohttp
 import orjson
 
 from hydracore_agentclient.endpoint import AgentEndpoint
-from hydracore_agentclient.errors import InvalidAnswer, Timeout, Unreachable
+from hydracore_agentclient.errors import InvalidAnswer, NoConnection, Timeout, Unreachable
 from hydracore_agentclient.keys import ControlPlaneKey
 
 Subject = Literal["operator", "api"]
@@ -131,18 +131,21 @@ def translated(ep: AgentEndpoint) -> Iterator[None]:
     """Turn what aiohttp raises into the errors of this package; the one place where that is done.
 
     Raises:
-        Unreachable: No connection, or it broke.
+        NoConnection: There was no connection, so that nothing was sent.
+        Unreachable: The connection broke.
         Timeout: No complete answer in time.
         InvalidAnswer: What came is no HTTP.
     """
     try:
         yield
     except aiohttp.ConnectionTimeoutError as fault:
-        raise Unreachable(f"{ep.url}: no connection in time") from fault
+        raise NoConnection(f"{ep.url}: no connection in time") from fault
     except TimeoutError as fault:
         raise Timeout(f"{ep.url}: no complete answer in time") from fault
-    except (aiohttp.ClientConnectorError, aiohttp.ClientOSError) as fault:
-        raise Unreachable(f"{ep.url}: {fault.strerror or 'no connection'}") from fault
+    except aiohttp.ClientConnectorError as fault:
+        raise NoConnection(f"{ep.url}: {fault.strerror or 'no connection'}") from fault
+    except aiohttp.ClientOSError as fault:
+        raise Unreachable(f"{ep.url}: {fault.strerror or 'the connection broke'}") from fault
     except (aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError) as fault:
         raise Unreachable(f"{ep.url}: the connection broke before the answer's end") from fault
     except aiohttp.ClientError as fault:

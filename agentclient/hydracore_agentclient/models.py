@@ -99,6 +99,67 @@ class DeepHealth(Wire):
     subsystems: dict[ShortText, Subsystem] = Field(default_factory=dict, max_length=64)
 
 
+ActionRunState = Literal[
+    "accepted", "restarting", "succeeded", "failed", "interrupted", "abandoned"
+]
+RunName = Annotated[str, StringConstraints(pattern=r"^[a-z]+(-[a-z]+)*$", max_length=63)]
+
+
+class AgentProfile(Wire):
+    """What an agent is told about itself and whom it serves."""
+
+    agent_name: ShortText
+    user_display_name: ShortText | None = None
+    customer_id: ShortText | None = None
+    preset_id: ShortText | None = None
+    manifest_id: ShortText | None = None
+    recipe_id: ShortText | None = None
+    website_template_slug: ShortText | None = None
+    workflow_slugs: list[ShortText] = Field(default_factory=list, max_length=64)
+
+
+class ActionCommand(Wire):
+    """What one agent is told to do.
+
+    Attributes:
+        action: Its name, a segment of the path.
+        action_id: The agent carries out each at most once.
+        epoch: The leader's; agents refuse lower ones than they have seen.
+        not_after: From then on the agent does not begin.
+        config: What ``apply-updates`` applies.
+        force: Apply also what is current.
+        restart_agent: Restart the process afterwards.
+    """
+
+    action: RunName
+    action_id: Uuid
+    epoch: int = Field(ge=0)
+    not_after: AwareDatetime
+    config: AgentProfile | None = None
+    force: bool = False
+    restart_agent: bool = False
+
+
+class ActionReport(Wire):
+    """Where an action stands at its agent.
+
+    Attributes:
+        state: ``interrupted``: its process ended meanwhile. ``abandoned``: it was asked about
+            before it came, and will never run.
+        final: The state will not change any more.
+    """
+
+    action_id: Uuid
+    action: ShortText = ""
+    state: ActionRunState
+    final: bool
+    message: Message = ""
+    started_at: AwareDatetime | None = None
+    finished_at: AwareDatetime | None = None
+    detail: dict[ShortText, Message] = Field(default_factory=dict, max_length=64)
+    diagnostics: DeepHealth | None = None
+
+
 class Refusal(Wire):
     """Body of every error."""
 

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from hydracore_api import errors
+from hydracore_api.actions.endpoints import router as actions_router
 from hydracore_api.agent.endpoints import router as agent_router
 from hydracore_api.auth.internal import InternalGuard
 from hydracore_api.health.endpoints import router as health_router
@@ -30,7 +31,14 @@ are UUIDs (a malformed one is 422).
 """
 
 # Literal paths (/fleet/…) come before /{instance_id}/….
-ROUTERS = (rollouts_router, updates_router, instances_router, agent_router, health_router)
+ROUTERS = (
+    rollouts_router,
+    updates_router,
+    actions_router,
+    instances_router,
+    agent_router,
+    health_router,
+)
 
 
 def create_app(settings: Settings, *, services: Services | None = None) -> FastAPI:

@@ -66,7 +66,13 @@ class Services:
         secret = load_server_secret(settings.server_secret_file)
         control_plane_key = ControlPlaneKey.from_pem(settings.control_plane_key_file)
         trusted_keys = TrustedKeys.load(settings.trusted_bundle_keys_file)
-        artifacts = ArtifactStore(settings.artifacts_url)
+        artifacts = ArtifactStore.of(settings)
+        if settings.artifacts_signed_urls and not artifacts.signs_urls:
+            raise ValueError(
+                "HYDRACORE_ARTIFACTS_SIGNED_URLS needs an s3:// store behind https (http only on "
+                "this machine): set HYDRACORE_ARTIFACTS_URL and HYDRACORE_ARTIFACTS_S3_ENDPOINT "
+                "so, or leave it out and let the API serve the bundles"
+            )
         history = History(settings.database_url)
         kube = await KubeClient.connect(settings.kubeconfig, field_manager=FIELD_MANAGER)
         return cls(

@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode
+
+from hydracore_artifacts.settings import StoreSettings
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-class Settings(BaseSettings):
+class Settings(StoreSettings):
     """What the API needs to know. Secrets are read from files where they can be."""
-
-    model_config = SettingsConfigDict(env_prefix="HYDRACORE_", extra="ignore", frozen=True)
 
     kubeconfig: str | None = Field(
         default=None, description="Path of the kubeconfig; absent: the pod's service account."
@@ -23,7 +23,13 @@ class Settings(BaseSettings):
     operator_namespace: str = "hydracore-system"
     cluster_name: str = "local"
     database_url: str = Field(description="sqlite+aiosqlite:////abs/path.db or postgresql+psycopg")
-    artifacts_url: str = Field(description="Where bundles lie, e.g. file:///abs/dir.")
+    artifacts_signed_urls: bool = Field(
+        default=False,
+        description="Send agents to the S3 store with a signed URL, instead of serving bundles.",
+    )
+    artifacts_signed_url_seconds: int = Field(
+        default=300, ge=10, le=3600, description="How long such a URL may be used to begin."
+    )
     control_plane_key_file: Path = Field(description="Ed25519 private key, PEM.")
     trusted_bundle_keys_file: Path = Field(description="JSON list of {keyId, publicKey}.")
     listen: str = Field(default="127.0.0.1:8080", description="host:port; port 0 takes a free one.")
@@ -39,6 +45,9 @@ class Settings(BaseSettings):
     receive_seconds: float = Field(default=30, gt=0, description="Time to receive one request.")
     rollout_wait_seconds: float = Field(
         default=5, ge=0, description="How long a rollout's POST waits for the operator's targets."
+    )
+    action_wait_seconds: float = Field(
+        default=30, ge=0, description="How long an action's POST waits for its end."
     )
     heartbeat_seconds: int = Field(default=30, ge=1, le=3600)
 

@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 from hydracore_crds import (
     Bundle,
     Instance,
+    InstanceAction,
     InstanceClass,
     Resource,
     Rollout,
@@ -95,6 +96,7 @@ class WatchCache:
 
     def __init__(self) -> None:
         self.instances = ObjectStore(Instance)
+        self.actions = ObjectStore(InstanceAction)
         self.rollouts = ObjectStore(Rollout)
         self.targets = ObjectStore(RolloutTarget)
         self.policies = ObjectStore(UpdatePolicy)
@@ -116,6 +118,7 @@ class WatchCache:
             self.bundles,
             self.policies,
             self.instances,
+            self.actions,
             self.rollouts,
             self.targets,
         )

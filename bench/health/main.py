@@ -38,7 +38,7 @@ def main(args: argparse.Namespace) -> None:
     instances, seconds = (100, 30.0) if args.quick else (args.targets, 120.0)
     found["steady"] = asyncio.run(steady(instances, seconds))
     _tell_steady(found["steady"])
-    print(f"written to {results.write('health', found)}")
+    print(f"written to {results.write('health', found, args.out)}")
 
 
 async def _pinned(*, quick: bool) -> dict[str, Any]:

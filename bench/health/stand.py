@@ -15,6 +15,7 @@ from hydracore_agentclient import AgentClient, ControlPlaneKey
 from hydracore_artifacts.signing import TrustedKeys
 from hydracore_crds import Instance
 from hydracore_history import History
+from hydracore_operator import memory
 from hydracore_operator.clock import SystemClock
 from hydracore_operator.context import Context, Stores
 from hydracore_operator.health import HealthLoop
@@ -69,6 +70,7 @@ async def stand(
     )
     for number, agent in enumerate(agents):
         stores.instances.upsert(_instance(number, agent))
+    memory.settle()  # as the operator does once its first lists are in
     try:
         yield Stand(ctx, [])
     finally:

@@ -89,7 +89,8 @@ class Connection(asyncio.Protocol):
 
 async def run(job: dict[str, Any]) -> dict[str, Any]:
     """Load for a while and return what was measured after the warm-up."""
-    url, times = urlsplit(job["url"]), []
+    url = urlsplit(job["url"])
+    times: list[float] = []
     lines = [f"GET {job['path']} HTTP/1.1", f"Host: {url.netloc}", "Accept: application/json"]
     lines += [f"{name}: {value}" for name, value in job["headers"].items()]
     request = "\r\n".join([*lines, "", ""]).encode()
@@ -101,7 +102,7 @@ async def run(job: dict[str, Any]) -> dict[str, Any]:
     for _ in range(job["connections"]):
         made = Connection(request, times)
         open_.append(made)
-        await loop.create_connection(lambda m=made: m, url.hostname, url.port, ssl=context)  # type: ignore[misc]
+        await loop.create_connection(lambda m=made: m, url.hostname, url.port, ssl=context)
     await asyncio.sleep(job["warm"])
     times.clear()
     cpu = sum(usage(pid).cpu_s for pid in job["pids"])

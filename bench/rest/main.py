@@ -28,6 +28,7 @@ from bench.machine import facts, pin
 from bench.plane import Plane, running_plane
 from hydracore_api.auth.keys import load_server_secret
 from hydracore_cli.stack.access import create_admin_key
+from hydracore_cli.stack.database import database_url
 from hydracore_devcluster import ports
 from hydracore_devcluster.layout import find_project
 from hydracore_devcluster.process import ManagedProcess
@@ -162,7 +163,7 @@ def _all(
 
 
 async def _api_key(plane: Plane) -> str:
-    history = History(plane.layout.database_url)
+    history = History(database_url(plane.layout))
     try:
         secret = load_server_secret(plane.layout.server_secret)
         return await create_admin_key(history, secret, NAMESPACE)

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 EXPECTED: tuple[tuple[str, str], ...] = (
     ("hydracore_artifacts.errors", "ArtifactError"),
@@ -22,6 +26,16 @@ By name: whoever raised one has imported its module, so nothing is imported to f
 
 class CliError(Exception):
     """A command cannot do what it was asked. The text says why and what to do."""
+
+
+def settings_fault(error: ValidationError) -> str:
+    """Return what is wrong with settings: each variable by its name, no value repeated."""
+    wrong = []
+    for fault in error.errors(include_url=False, include_input=False):
+        name = "_".join(str(part) for part in fault["loc"]).upper()
+        text = fault["msg"].removeprefix("Value error, ")
+        wrong.append(f"HYDRACORE_{name}: {text}" if name else text)
+    return f"the settings are not usable: {'; '.join(wrong)}"
 
 
 def is_expected(error: BaseException) -> bool:

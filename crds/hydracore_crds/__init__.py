@@ -8,6 +8,7 @@ This package imports nothing of HydraCore.
 from hydracore_crds.base import Condition, ObjectMeta, OwnerReference, Resource, Time, Wire
 from hydracore_crds.bundle import Bundle
 from hydracore_crds.instance import Instance
+from hydracore_crds.instance_action import InstanceAction
 from hydracore_crds.instance_class import InstanceClass
 from hydracore_crds.rollout import Rollout
 from hydracore_crds.rollout_target import RolloutTarget
@@ -18,6 +19,7 @@ KINDS: tuple[type[Resource], ...] = (
     Bundle,
     UpdatePolicy,
     Instance,
+    InstanceAction,
     Rollout,
     RolloutTarget,
 )
@@ -28,6 +30,7 @@ __all__ = [
     "Bundle",
     "Condition",
     "Instance",
+    "InstanceAction",
     "InstanceClass",
     "ObjectMeta",
     "OwnerReference",

@@ -11,10 +11,12 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetJsonSchemaHandler,
     PlainSerializer,
     StringConstraints,
 )
 from pydantic.alias_generators import to_camel
+from pydantic_core import CoreSchema
 
 GROUP = "hydracore.io"
 VERSION = "v1alpha1"
@@ -40,11 +42,34 @@ Time = Annotated[
 ]
 """An instant: aware UTC in Python, RFC 3339 with ``Z`` on the wire."""
 
-Name = Annotated[
-    str,
-    StringConstraints(min_length=1, max_length=63, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"),
-]
-"""The name of another object (DNS subdomain, at most 63 characters)."""
+_NAME = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
+
+
+class _Reference:
+    """Has the API server say why a name is refused, which a pattern in a schema cannot."""
+
+    def __get_pydantic_json_schema__(
+        self, core: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        schema = handler(core)
+        del schema["pattern"]
+        rules = [
+            Rule(
+                "!self.contains('/')",
+                "names an object by '/' and so in another namespace: references stay within the "
+                "namespace of their object, so write the plain name of an object there",
+            ),
+            Rule(
+                f"self.contains('/') || self.matches('{_NAME}')",
+                "is not the name of an object: it has lower-case letters, digits, '-' and '.', "
+                "and begins and ends with a letter or digit",
+            ),
+        ]
+        return {**schema, "x-kubernetes-validations": [rule.to_schema() for rule in rules]}
+
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=63, pattern=_NAME), _Reference()]
+"""The name of another object (DNS subdomain, at most 63 characters), never with a namespace."""
 
 Slug = Annotated[
     str,

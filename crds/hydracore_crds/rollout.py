@@ -185,6 +185,10 @@ class RolloutStatus(Wire):
     observed_generation: int | None = None
     state: RolloutState | None = None
     counts: Counts | None = None
+    removed: Counts | None = Field(
+        default=None,
+        description="Targets that were deleted by hand; they stay in counts, as what they were.",
+    )
     skipped: Skipped | None = None
     artifact: PinnedArtifact | None = None
     targets_created: bool | None = Field(

@@ -1,4 +1,4 @@
-"""``python -m hydracore_devcluster build [packaging-tools]``: have the programs ready.
+"""``python -m hydracore_devcluster build [packaging-tools|s3-tools]``: have the programs ready.
 
 Without a name that is the control plane.
 """
@@ -13,10 +13,10 @@ from hydracore_devcluster.build import provide, provide_tools
 from hydracore_devcluster.errors import DevClusterError
 from hydracore_devcluster.layout import find_project
 from hydracore_devcluster.progress import Progress
-from hydracore_devcluster.toolset import PACKAGING_TOOLS
+from hydracore_devcluster.toolset import PACKAGING_TOOLS, S3_TOOLS, Toolset
 
 _CONTROL_PLANE = "control-plane"
-_PACKAGING_TOOLS = "packaging-tools"
+_EXTRA: dict[str, Toolset] = {"packaging-tools": PACKAGING_TOOLS, "s3-tools": S3_TOOLS}
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -24,14 +24,14 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="hydracore_devcluster", description=__doc__)
     parser.add_argument("command", choices=["build"], help="what to do")
     parser.add_argument(
-        "what", nargs="?", choices=[_CONTROL_PLANE, _PACKAGING_TOOLS], default=_CONTROL_PLANE
+        "what", nargs="?", choices=[_CONTROL_PLANE, *_EXTRA], default=_CONTROL_PLANE
     )
     args = parser.parse_args(argv)
     missing = None
     try:
         project, progress = find_project(), Progress(sys.stdout)
-        if args.what == _PACKAGING_TOOLS:
-            provide_tools(PACKAGING_TOOLS, project, os.environ, progress)
+        if args.what in _EXTRA:
+            provide_tools(_EXTRA[args.what], project, os.environ, progress)
         else:
             missing = provide(project, os.environ, progress).missing
     except DevClusterError as error:

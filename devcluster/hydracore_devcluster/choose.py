@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from hydracore_devcluster import assets, build
+from hydracore_devcluster import assets, audit, build
 from hydracore_devcluster.cluster import DevCluster
 from hydracore_devcluster.errors import AssetsIncompleteError, BrokenKubeconfigError
 from hydracore_devcluster.external import ExternalCluster
@@ -26,7 +26,7 @@ def choose_cluster(
     Args:
         layout: The checkout.
         state_dir: The state folder of the stack.
-        environ: The environment.
+        environ: The environment; ``HYDRACORE_AUDIT_DIR`` may name a folder for audit logs.
         progress: Where to tell how far a build is.
 
     Raises:
@@ -35,7 +35,9 @@ def choose_cluster(
     named = environ.get("KUBECONFIG", "")
     own = StateLayout(state_dir.absolute()).kubeconfig("admin")
     if not named or Path(named).absolute() == own:
-        return DevCluster(state_dir, build.provide(layout, environ, progress))
+        shared = environ.get(audit.FOLDER_VARIABLE)
+        log = audit.new_log(Path(shared)) if shared else None
+        return DevCluster(state_dir, build.provide(layout, environ, progress), audit_log=log)
     if os.pathsep in named:
         raise BrokenKubeconfigError(named, "it names several files, and only one can be used")
     try:

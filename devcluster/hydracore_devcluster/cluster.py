@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from hydracore_devcluster import certificates, commands, kubeconfig, ports
+from hydracore_devcluster import audit, certificates, commands, kubeconfig, ports
 from hydracore_devcluster.assets import Assets
 from hydracore_devcluster.client import Api, ApiError, ApiUnreachableError
 from hydracore_devcluster.commands import Ports
@@ -51,6 +51,7 @@ class DevCluster:
         state_dir: Path,
         assets: Assets,
         *,
+        audit_log: Path | None = None,
         ready_seconds: float = READY_SECONDS,
         now: Callable[[], datetime] = _utc_now,
     ) -> None:
@@ -59,11 +60,13 @@ class DevCluster:
         Args:
             state_dir: Folder for data, logs, certificates and kubeconfigs; made when missing.
             assets: The binaries.
+            audit_log: Where the API server writes its audit log, if not among the other logs.
             ready_seconds: How long starting may take.
             now: The clock by which certificates are issued.
         """
         self.state = StateLayout(state_dir.absolute())
         self._assets = assets
+        self.audit_log = (audit_log or self.state.audit_log).absolute()
         self._ready_seconds = ready_seconds
         self._now = now
         self._pki = certificates.Certificates(self.state.certificates)
@@ -111,6 +114,7 @@ class DevCluster:
             )
         try:
             self._pki = certificates.ensure(self.state.certificates, self._now())
+            audit.write_policy(self.state)
             token = self._admin_token()
             for attempt in range(1, _PORT_ATTEMPTS + 1):
                 self._choose_ports(again=attempt > 1)
@@ -139,6 +143,14 @@ class DevCluster:
         process.start()
         await self._wait_ready()
 
+    def pid(self, name: str) -> int | None:
+        """Return the process id of ``etcd``, ``kube-apiserver`` or ``kube-controller-manager``.
+
+        None where it does not run; tests freeze and kill processes by it.
+        """
+        process = self._processes.get(name)
+        return None if process is None else process.pid
+
     async def failure(self) -> DevClusterError:
         """Wait until one of the processes ends by itself, and say which and why."""
         while True:
@@ -153,7 +165,8 @@ class DevCluster:
         state, assets, pki = self.state, self._assets, self._pki
         etcd = self._process("etcd", commands.etcd(assets, state, pki, self._ports))
         apiserver = self._process(
-            "kube-apiserver", commands.apiserver(assets, state, pki, self._ports)
+            "kube-apiserver",
+            commands.apiserver(assets, state, pki, self._ports, self.audit_log),
         )
         etcd.start()
         await self._wait_listening(etcd, self._ports.etcd)

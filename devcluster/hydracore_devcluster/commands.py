@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from hydracore_devcluster import audit
 from hydracore_devcluster.assets import Assets
 from hydracore_devcluster.certificates import Certificates
 from hydracore_devcluster.layout import StateLayout
@@ -68,7 +69,9 @@ def etcd(assets: Assets, state: StateLayout, pki: Certificates, ports: Ports) ->
     )
 
 
-def apiserver(assets: Assets, state: StateLayout, pki: Certificates, ports: Ports) -> list[str]:
+def apiserver(
+    assets: Assets, state: StateLayout, pki: Certificates, ports: Ports, audit_log: Path
+) -> list[str]:
     """Return the command of the API server: RBAC on, tokens from a file, loopback only."""
     return _argv(
         assets.kube_apiserver,
@@ -93,6 +96,7 @@ def apiserver(assets: Assets, state: StateLayout, pki: Certificates, ports: Port
             "endpoint-reconciler-type": "none",
             "profiling": "false",
             "shutdown-delay-duration": "0s",
+            **audit.flags(state, audit_log),
         },
     )
 

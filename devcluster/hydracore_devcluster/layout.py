@@ -86,6 +86,16 @@ class StateLayout:
         """The API server's token file."""
         return self.root / "pki" / "tokens.csv"
 
+    @property
+    def audit_policy(self) -> Path:
+        """What the API server writes into its audit log."""
+        return self.root / "audit-policy.yaml"
+
+    @property
+    def audit_log(self) -> Path:
+        """The API server's audit log: one JSON object a line."""
+        return self.logs / "audit.log"
+
     def kubeconfig(self, who: str) -> Path:
         """Return the path of the kubeconfig of ``admin``, ``operator`` or ``api``."""
         return self.root / "kubeconfigs" / f"{who}.yaml"

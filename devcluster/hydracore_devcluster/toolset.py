@@ -1,4 +1,4 @@
-"""The two sets of Go programs that the project builds: the control plane, and packaging tools."""
+"""The sets of Go programs that the project builds: control plane, packaging tools, S3 server."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ KUBERNETES_VERSION = "v1.37.2"
 
 HELM_VERSION = "v4.3.1"
 KUBECONFORM_VERSION = "v0.8.0"
+VERSITYGW_VERSION = "v1.8.0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,5 +90,17 @@ PACKAGING_TOOLS = Toolset(
     link_seconds=10.0,
     package_seconds=0.17,
     # With the control plane in the build cache, which is built before; without it about 190 s.
+    first_seconds=120.0,
+)
+
+S3_TOOLS = Toolset(
+    title="the S3 server",
+    module=Path("devcluster") / "s3-tools",
+    folder="s3-tools",
+    programs=("versitygw",),
+    shown=("versitygw",),
+    linker_flags=f"-s -w -X main.Version={VERSITYGW_VERSION}",
+    link_seconds=10.0,
+    package_seconds=0.17,
     first_seconds=120.0,
 )

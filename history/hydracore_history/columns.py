@@ -46,4 +46,9 @@ class FreeText(TypeDecorator[str]):
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         """Replace what cannot be stored."""
         del dialect
-        return None if value is None else _UNSTORABLE.sub("\ufffd", value)
+        return None if value is None else clean(value)
+
+
+def clean(value: str) -> str:
+    """Return text without what PostgreSQL cannot store."""
+    return _UNSTORABLE.sub("\ufffd", value)

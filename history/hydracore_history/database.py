@@ -11,12 +11,10 @@ condition), whose row lock then holds until the end of the transaction.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from typing import Any
 
-import orjson
 from sqlalchemy import Connection, NullPool, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, create_async_engine
@@ -53,11 +51,7 @@ class Database:
         self.shown_url = faults.shown(parsed)
         self.timeout_seconds = timeout_seconds
         # Parameters hold hashes and messages: errors must not repeat them.
-        options: dict[str, Any] = {
-            "pool_timeout": timeout_seconds,
-            "hide_parameters": True,
-            "json_serializer": _json,
-        }
+        options: dict[str, Any] = {"pool_timeout": timeout_seconds, "hide_parameters": True}
         self._patient: dict[str, Any] | None = None
         if self.dialect == "postgresql":
             from hydracore_history import postgres  # noqa: PLC0415  # its driver is slow to load
@@ -140,14 +134,6 @@ class Database:
             if translated is None:
                 raise
             raise translated from error
-
-
-def _json(value: Any) -> str:
-    """Write JSON fast; numbers and text that orjson refuses the slow way."""
-    try:
-        return orjson.dumps(value).decode()
-    except TypeError:
-        return json.dumps(value)
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hydracore_history import grants
 from hydracore_history import migrate as migrations
 from hydracore_history.actions import ActionArchive
 from hydracore_history.credentials import Credentials
@@ -67,6 +68,14 @@ class History:
     async def migrate(self) -> None:
         """Bring the tables to this version; safe to run twice and by several processes at once."""
         await migrations.upgrade(self._database)
+
+    async def grant(self, role: str) -> None:
+        """Give a PostgreSQL role what operator, API and CLI need, and no more; safe to repeat.
+
+        Raises:
+            ValueError: The database is SQLite, which has no roles.
+        """
+        await grants.grant(self._database, role)
 
     async def close(self) -> None:
         """Close all connections."""

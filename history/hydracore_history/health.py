@@ -10,11 +10,11 @@ from typing import Any
 
 from sqlalchemy import case, delete, func, select
 
+from hydracore_history import poll_rows
 from hydracore_history.database import Database
 from hydracore_history.records import DeepHealthReport, HealthRow, PollRecord
 from hydracore_history.tables import HealthTable
 
-MAX_ERROR = 2048
 _CHUNK = 500
 
 
@@ -97,20 +97,20 @@ class Health:
             records: At most one for each instance.
             deep: Likewise.
         """
-        since_answer = [_poll_values(one) for one in records if one.answered]
-        on_top = [_poll_values(one) for one in records if not one.answered]
-        reports = [_deep_values(one) for one in deep]
-        if not (since_answer or on_top or reports):
+        dialect = self._database.dialect
+        groups = [
+            (poll_rows.statement(dialect, on_top=on_top), poll_rows.rows(some, dialect))
+            for on_top in (False, True)
+            if (some := [one for one in records if one.answered is not on_top])
+        ]
+        reports = sorted((_deep_values(one) for one in deep), key=_by_id)
+        if not groups and not reports:
             return
-        # In one order for all writers, so that two of them never wait for each other.
         async with self._database.write() as session:
-            for values, statement in (
-                (since_answer, self._poll_statement(add=False)),
-                (on_top, self._poll_statement(add=True)),
-                (reports, self._deep_statement()),
-            ):
-                if values:
-                    await session.execute(statement, sorted(values, key=_by_id))
+            for statement, rows in groups:
+                await session.execute(statement, {"rows": rows})
+            if reports:
+                await session.execute(self._deep_statement(), reports)
 
     async def get(self, instance_id: str) -> HealthRow | None:
         """Return an instance's row, or None."""
@@ -133,21 +133,6 @@ class Health:
         async with self._database.write() as session:
             await session.execute(delete(HealthTable).where(HealthTable.instance_id == instance_id))
 
-    def _poll_statement(self, *, add: bool) -> Any:
-        insert = self._database.insert(HealthTable)
-        fresh = insert.excluded
-        failures = HealthTable.failures + fresh.failures if add else fresh.failures
-        return insert.on_conflict_do_update(
-            index_elements=[HealthTable.instance_id],
-            set_={
-                "failures": failures,
-                "last_poll_at": fresh.last_poll_at,
-                "last_status": func.coalesce(fresh.last_status, HealthTable.last_status),
-                "last_error": fresh.last_error,
-                "latency_ms": func.coalesce(fresh.latency_ms, HealthTable.latency_ms),
-            },
-        )
-
     def _deep_statement(self) -> Any:
         insert = self._database.insert(HealthTable)
         fresh = insert.excluded
@@ -161,29 +146,14 @@ class Health:
         )
 
 
-def _poll_values(record: PollRecord) -> dict[str, Any]:
-    return {
-        "instance_id": record.instance_id,
-        "failures": record.failures,
-        "last_poll_at": record.at,
-        "last_status": record.status,
-        "last_error": _bounded(record.error),
-        "latency_ms": record.latency_ms,
-    }
-
-
 def _deep_values(report: DeepHealthReport) -> dict[str, Any]:
     return {
         "instance_id": report.instance_id,
         "failures": 0,
         "deep_health": report.report,
         "deep_health_at": report.at if report.report is not None else None,
-        "deep_health_error": _bounded(report.error),
+        "deep_health_error": poll_rows.bounded(report.error),
     }
-
-
-def _bounded(text: str | None) -> str | None:
-    return text[:MAX_ERROR] if text is not None else None
 
 
 def _by_id(values: Mapping[str, Any]) -> str:

@@ -51,7 +51,7 @@ class KubeClient(RawClient):
 
         Args:
             kubeconfig: Path of a kubeconfig, or None for the service account of the pod.
-            field_manager: Under which name the API server records our writes.
+            field_manager: Under which name the API server records our writes, and our calls.
             timeout_seconds: Deadline of each request but watches.
             connections: Most connections at once.
 
@@ -59,7 +59,10 @@ class KubeClient(RawClient):
             KubeconfigError: The configuration cannot be used; the message names file and fault.
         """
         transport = await Transport.connect(
-            kubeconfig, timeout_seconds=timeout_seconds, connections=connections
+            kubeconfig,
+            user_agent=field_manager,
+            timeout_seconds=timeout_seconds,
+            connections=connections,
         )
         return cls(transport, field_manager=field_manager)
 

@@ -36,11 +36,13 @@ class Transport:
         api: ApiClient,
         *,
         timeout_seconds: float,
+        user_agent: str = "hydracore",
         connections: int = 32,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._api = api
+        self._user_agent = user_agent
         self._timeout = aiohttp.ClientTimeout(
             total=timeout_seconds, connect=min(timeout_seconds, 5.0)
         )
@@ -52,9 +54,15 @@ class Transport:
 
     @classmethod
     async def connect(
-        cls, kubeconfig: str | None, *, timeout_seconds: float, connections: int
+        cls, kubeconfig: str | None, *, user_agent: str, timeout_seconds: float, connections: int
     ) -> Transport:
         """Read the configuration and load certificates; nothing is sent yet.
+
+        Args:
+            kubeconfig: Path of a kubeconfig, or None for the service account of the pod.
+            user_agent: What the API server's logs call us.
+            timeout_seconds: Deadline of each request but watches.
+            connections: Most connections at once.
 
         Raises:
             KubeconfigError: The configuration cannot be used.
@@ -67,7 +75,9 @@ class Transport:
             "cookie_jar": aiohttp.DummyCookieJar(),
         }
         api = open_api_client(configuration, kubeconfig)
-        return cls(api, timeout_seconds=timeout_seconds, connections=connections)
+        return cls(
+            api, timeout_seconds=timeout_seconds, user_agent=user_agent, connections=connections
+        )
 
     async def close(self) -> None:
         """Close all connections."""
@@ -141,7 +151,11 @@ class Transport:
         Faults of the connection inside the block become :class:`Unavailable` too.
         """
         what = f"{method} {path}"
-        headers = {"Accept": "application/json", **await auth_headers(self._api.configuration)}
+        headers = {
+            "Accept": "application/json",
+            "User-Agent": self._user_agent,
+            **await auth_headers(self._api.configuration),
+        }
         data = None
         if body is not None:
             data = orjson.dumps(body)

@@ -14,11 +14,12 @@ from typing import Any
 import structlog
 
 from hydracore_history import HistoryUnavailable, SchemaOutdated
-from hydracore_kube import Forbidden, NotFound, Unavailable
+from hydracore_kube import Forbidden, KubeError, NotFound, Unavailable
 from hydracore_operator import memory
 from hydracore_operator.clock import Clock, SystemClock
 from hydracore_operator.logs import configure_logs
 from hydracore_operator.relist import Relister
+from hydracore_operator.rollouts.ledgers import remove_vanished
 from hydracore_operator.settings import OperatorSettings
 from hydracore_operator.start import Opened, StartError, open_all
 from hydracore_operator.status_server import StatusServer
@@ -71,11 +72,13 @@ class _Operator:
 
     def __init__(self, opened: Opened, factories: Factories, stop: asyncio.Event) -> None:
         ctx = self._ctx = opened.ctx
-        self._elector, self._queues = opened.elector, opened.queues
+        self._elector, self._epochs, self._queues = opened.elector, opened.epochs, opened.queues
         self._factories = factories
         self._stop = stop
         kubeconfig = str(ctx.settings.kubeconfig) if ctx.settings.kubeconfig else None
-        self._relister = Relister(ctx.kube, ctx.stores.each())
+        self._relister = Relister(
+            ctx.kube, ctx.stores.each(), every_seconds=ctx.settings.relist_seconds
+        )
         self._watcher = Watcher(
             kubeconfig, ctx.stores.each(), listed=self._relister.want, clock=ctx.clock
         )
@@ -142,12 +145,21 @@ class _Operator:
                     await asyncio.gather(work, hold, return_exceptions=True)
 
     async def _work(self) -> None:
+        await self._epochs.remember(self._elector.epoch)
         await self._relister.fresh()
+        await self._tidy()
         memory.settle()
         self._wiring = Wiring(
             self._ctx, self._queues, self._factories, gate=self._elector.is_leader
         )
         await self._wiring.run()
+
+    async def _tidy(self) -> None:
+        """Remove what ended while nobody led; a fault here is no reason not to work."""
+        try:
+            await remove_vanished(self._ctx.kube, self._ctx.settings.operator_namespace)
+        except KubeError as fault:
+            log.warning("ledgers_not_tidied", fault=fault.message)
 
     async def _first_lists(self) -> None:
         """List every kind; the API server may need a moment to come up and to know our rights."""

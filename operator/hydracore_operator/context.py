@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -13,6 +13,7 @@ from hydracore_artifacts.store import ArtifactStore
 from hydracore_crds import (
     Bundle,
     Instance,
+    InstanceAction,
     InstanceClass,
     Rollout,
     RolloutTarget,
@@ -24,6 +25,9 @@ from hydracore_operator.clock import Clock, SystemClock
 from hydracore_operator.reconciler import Reconciler, RetryLater
 from hydracore_operator.settings import OperatorSettings
 
+FIELD_MANAGER = "hydracore-operator"
+"""How the API server's records call the operator's writes and calls."""
+
 
 class NotLeader(Exception):  # noqa: N818 - a state, not a fault of the caller
     """This process does not lead (any more): whatever is under way must stop."""
@@ -34,6 +38,9 @@ class Stores:
     """The last known objects of every kind."""
 
     instances: ObjectStore[Instance] = field(default_factory=lambda: ObjectStore(Instance))
+    actions: ObjectStore[InstanceAction] = field(
+        default_factory=lambda: ObjectStore(InstanceAction)
+    )
     rollouts: ObjectStore[Rollout] = field(default_factory=lambda: ObjectStore(Rollout))
     targets: ObjectStore[RolloutTarget] = field(default_factory=lambda: ObjectStore(RolloutTarget))
     policies: ObjectStore[UpdatePolicy] = field(default_factory=lambda: ObjectStore(UpdatePolicy))
@@ -49,6 +56,7 @@ class Stores:
             self.bundles,
             self.policies,
             self.instances,
+            self.actions,
             self.rollouts,
             self.targets,
         )
@@ -71,6 +79,7 @@ class Context:
         epoch: The number of this leadership. Raises :class:`NotLeader` as soon as the Lease
             cannot be trusted any more, also in a process that was frozen, so that nothing is
             sent under a lost leadership: call it for each order, do not keep its answer.
+        llm: The language models that new agents are told of, with their keys.
         wake_tenant: Has the tenant of this namespace reconciled soon.
         wake_instance: Has the Instance of this key (``namespace/name``) reconciled soon.
         clock: Where ``now`` comes from; for durations and sleeping.
@@ -86,6 +95,7 @@ class Context:
     stores: Stores
     now: Callable[[], datetime]
     epoch: Callable[[], int]
+    llm: Sequence[Mapping[str, Any]] = field(default=(), repr=False)
     wake_tenant: Callable[[str], None] = lambda _namespace: None
     wake_instance: Callable[[str], None] = lambda _key: None
     clock: Clock = field(default_factory=SystemClock)

@@ -9,13 +9,16 @@ of client-go's election:
   before it was sent, is older than ``renew_deadline`` (two thirds of the lease).
 * Others take over once they have seen the Lease unchanged for its whole duration, by their own
   monotonic clock. So the old holder has always stopped before, whatever the wall clocks say.
+
+Agents refuse epochs lower than one they have heard, so that the count must never fall: also where
+somebody deletes the Lease, a new leadership begins above every epoch that is on record.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +32,11 @@ LEASE_NAME = "hydracore-operator"
 _API = "coordination.k8s.io/v1"
 
 log = structlog.get_logger(__name__)
+
+
+async def no_floor() -> int:
+    """Return that no epoch is on record."""
+    return 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +63,22 @@ class Elector:
         name: str = LEASE_NAME,
         clock: Clock | None = None,
         jitter: Callable[[], float] = random.random,
+        floor: Callable[[], Awaitable[int]] = no_floor,
     ) -> None:
+        """Prepare; nothing is sent yet.
+
+        Args:
+            kube: The API server.
+            namespace: Where the Lease is.
+            identity: Name of this process. Where the Lease bears it before this process has led,
+                it is another process's: an earlier one's under a name set by hand.
+            lease_seconds: After so long without renewal another may lead.
+            name: Of the Lease.
+            clock: Time.
+            jitter: Spreads the tries.
+            floor: Returns the highest epoch on record; asked before each new leadership. It may
+                raise :class:`KubeError`; then this process does not lead yet.
+        """
         self.identity = identity
         self.lease_seconds = lease_seconds
         self.renew_deadline = lease_seconds * 2 / 3
@@ -65,6 +88,7 @@ class Elector:
         self._name = name
         self._clock = clock or SystemClock()
         self._jitter = jitter
+        self._floor = floor
         self._seen: _Seen | None = None
         self._epoch = 0
         self._renewed_at: float | None = None
@@ -150,13 +174,21 @@ class Elector:
             log.warning("lease_unreadable", fault=fault.message)
             return False
         seen = self._look(lease)
-        mine = seen.holder == self.identity
+        mine = seen.holder == self.identity and self._epoch > 0
         duration = max(self.lease_seconds, seen.duration)
         free = not seen.holder or self._clock.monotonic() - seen.since > duration
         if not (mine or free):
             return False
-        epoch = seen.epoch if mine else max(seen.epoch, self._epoch) + 1
-        return await self._write(lease, max(epoch, 1), started, taken=not mine)
+        epoch = seen.epoch if mine else await self._next_epoch(seen.epoch)
+        return epoch is not None and await self._write(lease, epoch, started, taken=not mine)
+
+    async def _next_epoch(self, counted: int) -> int | None:
+        """Return an epoch above all that are known; None where the record cannot be read."""
+        try:
+            return max(counted, self._epoch, await self._floor()) + 1
+        except KubeError as fault:
+            log.warning("epochs_unreadable", fault=fault.message)
+            return None
 
     def _look(self, lease: dict[str, Any]) -> _Seen:
         spec = lease.get("spec") or {}
@@ -171,11 +203,14 @@ class Elector:
         return known
 
     async def _create(self, started: float) -> bool:
+        epoch = await self._next_epoch(0)
+        if epoch is None:
+            return False
         body = {
             "apiVersion": _API,
             "kind": "Lease",
             "metadata": {"name": self._name, "namespace": self._namespace},
-            "spec": self._spec({}, self._epoch + 1, taken=True),
+            "spec": self._spec({}, epoch, taken=True),
         }
         place = Where(_API, "leases", self._namespace)
         try:

@@ -14,7 +14,6 @@ import structlog
 
 from hydracore_kube import KubeClient, KubeError, ObjectStore
 
-RELIST_SECONDS = 300.0
 RETRY_SECONDS = 5.0
 """After a fault, and at least between two lists of one kind."""
 
@@ -22,14 +21,14 @@ log = structlog.get_logger(__name__)
 
 
 class Relister:
-    """Keeps stores complete: on demand, and every five minutes."""
+    """Keeps stores complete: on demand, and every so often."""
 
     def __init__(
         self,
         kube: KubeClient,
         stores: Sequence[ObjectStore[Any]],
         *,
-        every_seconds: float = RELIST_SECONDS,
+        every_seconds: float = 300.0,
         retry_seconds: float = RETRY_SECONDS,
     ) -> None:
         self._kube = kube

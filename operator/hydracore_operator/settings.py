@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from hydracore_artifacts.settings import StoreSettings
 
 
 def default_identity() -> str:
@@ -26,10 +27,8 @@ def _address(value: str | None) -> str | None:
     return value
 
 
-class OperatorSettings(BaseSettings):
+class OperatorSettings(StoreSettings):
     """What an operator process needs to know."""
-
-    model_config = SettingsConfigDict(env_prefix="HYDRACORE_", extra="ignore", frozen=True)
 
     kubeconfig: Path | None = Field(
         default=None, description="Path of a kubeconfig; absent means the pod's service account."
@@ -39,7 +38,6 @@ class OperatorSettings(BaseSettings):
     )
     cluster_name: str = Field(default="local", description="Goes into server names and labels.")
     database_url: str = Field(description="SQLAlchemy URL of the history.", repr=False)
-    artifacts_url: str = Field(description="Object store of the bundles, e.g. file:///path.")
     control_plane_key_file: Path = Field(description="Ed25519 private key, PEM.")
     trusted_bundle_keys_file: Path = Field(description="JSON list of {keyId, publicKey}.")
     agent_api_url: str = Field(description="Where agents reach the API.")
@@ -61,12 +59,35 @@ class OperatorSettings(BaseSettings):
     agent_trial_seconds: float = Field(
         default=10, ge=1, le=600, description="How long a new runtime has to become healthy."
     )
+    agent_llm_file: Path | None = Field(
+        default=None,
+        description="JSON list of {name, baseUrl, model, apiKey}: OpenAI-compatible endpoints that "
+        "new agents ask in this order. Without it they chat offline.",
+    )
     finished_ttl_seconds: float = Field(
         default=7 * 86400,
         ge=1,
         le=10 * 366 * 86400,
         description="How long finished objects that REST or the operator made stay in the "
         "cluster; history (SQL) keeps them.",
+    )
+    orphan_grace_seconds: float = Field(
+        default=300,
+        ge=1,
+        le=86400,
+        description="How long a server must have been seen without an Instance before it goes.",
+    )
+    orphan_sweep_seconds: float = Field(
+        default=60,
+        ge=1,
+        le=3600,
+        description="How often servers without an Instance are looked for.",
+    )
+    relist_seconds: float = Field(
+        default=300,
+        ge=1,
+        le=3600,
+        description="How often every kind is listed, lest an event that a watch lost stays lost.",
     )
     workers: int = Field(default=16, ge=1, le=256, description="Reconciles at once per kind.")
     operator_status_addr: Annotated[str | None, AfterValidator(_address)] = Field(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 
@@ -17,8 +18,10 @@ from hydracore_artifacts.store import ArtifactStore
 from hydracore_history import History, HistoryError, HistoryUnavailable
 from hydracore_kube import KubeClient, KubeconfigError
 from hydracore_operator.clock import Clock
-from hydracore_operator.context import Context, NotLeader, Stores
+from hydracore_operator.context import FIELD_MANAGER, Context, NotLeader, Stores
+from hydracore_operator.epochs import EpochRecord
 from hydracore_operator.leader import Elector
+from hydracore_operator.llm import LlmFileError, load_llm
 from hydracore_operator.settings import OperatorSettings
 from hydracore_operator.wakeups import Queues
 
@@ -35,6 +38,7 @@ class Opened:
 
     ctx: Context
     elector: Elector
+    epochs: EpochRecord
     queues: Queues
 
 
@@ -56,7 +60,7 @@ async def open_all(settings: OperatorSettings, clock: Clock) -> AsyncIterator[Op
             await _check(history)
             kube = await KubeClient.connect(
                 str(settings.kubeconfig) if settings.kubeconfig else None,
-                field_manager="hydracore-operator",
+                field_manager=FIELD_MANAGER,
             )
         except (HistoryError, KubeconfigError) as fault:
             raise StartError(str(fault)) from fault
@@ -88,12 +92,19 @@ def _load(settings: OperatorSettings) -> tuple[ControlPlaneKey, TrustedKeys, Art
         return (
             ControlPlaneKey.from_pem(settings.control_plane_key_file),
             TrustedKeys.load(settings.trusted_bundle_keys_file),
-            ArtifactStore(settings.artifacts_url),
+            ArtifactStore.of(settings),
         )
     except (ControlPlaneKeyError, TrustedKeysError) as fault:
         raise StartError(str(fault)) from fault
     except (ArtifactError, ValueError) as fault:
         raise StartError(f"HYDRACORE_ARTIFACTS_URL: {fault}") from fault
+
+
+def _llm(settings: OperatorSettings) -> Sequence[Mapping[str, Any]]:
+    try:
+        return load_llm(settings.agent_llm_file)
+    except LlmFileError as fault:
+        raise StartError(f"HYDRACORE_AGENT_LLM_FILE: {fault}") from fault
 
 
 def _assemble(
@@ -106,12 +117,14 @@ def _assemble(
     key: ControlPlaneKey,
     trusted: TrustedKeys,
 ) -> Opened:
+    epochs = EpochRecord(kube, settings.operator_namespace)
     elector = Elector(
         kube,
         namespace=settings.operator_namespace,
         identity=settings.identity,
         lease_seconds=settings.lease_seconds,
         clock=clock,
+        floor=epochs.floor,
     )
     queues = Queues.create(clock)
 
@@ -131,8 +144,9 @@ def _assemble(
         stores=Stores(),
         now=clock.now,
         epoch=epoch,
+        llm=_llm(settings),
         wake_tenant=queues.tenants.add,
         wake_instance=queues.instances.add,
         clock=clock,
     )
-    return Opened(ctx, elector, queues)
+    return Opened(ctx, elector, epochs, queues)

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from hydracore_crds import (
     Bundle,
     Instance,
+    InstanceAction,
     InstanceClass,
     Resource,
     Rollout,
     RolloutTarget,
     UpdatePolicy,
 )
+from hydracore_crds.instance_action import FINISHED_STATES
 from hydracore_crds.rollout import FINAL_STATES
 from hydracore_kube import Namespace
 from hydracore_operator.archive.reconciler import archive_key
@@ -28,6 +30,7 @@ class Queues:
 
     Attributes:
         instances: Keys ``namespace/name`` of Instances.
+        actions: Keys ``namespace/name`` of InstanceActions.
         bundles: Names of Bundles.
         policies: Keys ``namespace/name`` of UpdatePolicies.
         tenants: Namespaces.
@@ -35,6 +38,7 @@ class Queues:
     """
 
     instances: WorkQueue
+    actions: WorkQueue
     bundles: WorkQueue
     policies: WorkQueue
     tenants: WorkQueue
@@ -43,12 +47,19 @@ class Queues:
     @classmethod
     def create(cls, clock: Clock) -> Queues:
         """Return empty queues."""
-        names = ("instances", "bundles", "policies", "tenants", "archive")
+        names = ("instances", "actions", "bundles", "policies", "tenants", "archive")
         return cls(*(WorkQueue(name, clock=clock) for name in names))
 
     def each(self) -> tuple[WorkQueue, ...]:
         """Return all queues."""
-        return (self.bundles, self.policies, self.instances, self.tenants, self.archive)
+        return (
+            self.bundles,
+            self.policies,
+            self.instances,
+            self.actions,
+            self.tenants,
+            self.archive,
+        )
 
 
 @dataclass
@@ -64,6 +75,7 @@ class Wakeups:
         stores = self.stores
         self._ends = [
             stores.instances.subscribe(self.instance),
+            stores.actions.subscribe(self.action),
             stores.bundles.subscribe(self.bundle),
             stores.classes.subscribe(self.instance_class),
             stores.policies.subscribe(self.policy),
@@ -77,6 +89,9 @@ class Wakeups:
             self.queues.policies.add(policy.key)
         for instance in stores.instances.all():
             self.queues.instances.add(instance.key)
+        for action in stores.actions.all():
+            self.queues.actions.add(action.key)
+            self._finished(action)
         for store in (stores.instances, stores.rollouts, stores.targets, stores.policies):
             for obj in store.all():
                 self._tenant(obj)
@@ -93,12 +108,21 @@ class Wakeups:
         self._ends.clear()
 
     def instance(self, old: Instance | None, new: Instance | None) -> None:
-        """Wake the Instance, its tenant, and Bundles that wait for it to let go of them."""
+        """Wake the Instance, its tenant and actions, and Bundles that wait to be let go of."""
         obj = new or old
         if obj is not None:
             self.queues.instances.add(obj.key)
             self._tenant(obj)
+            self._open_actions(obj.metadata.namespace or "", obj.metadata.name)
             self._deleting_bundles()
+
+    def action(self, old: InstanceAction | None, new: InstanceAction | None) -> None:
+        """Wake the action, those that wait for it to end, and the archive."""
+        obj = new or old
+        if obj is not None:
+            self.queues.actions.add(obj.key)
+            self._finished(obj)
+            self._open_actions(obj.metadata.namespace or "", obj.spec.instance_name)
 
     def bundle(self, old: Bundle | None, new: Bundle | None) -> None:
         """Wake the Bundle, tenants that roll it out, and Instances that it may concern.
@@ -151,6 +175,7 @@ class Wakeups:
         after = new.status.state if new is not None else None
         if before != after and "in_progress" in (before, after):
             self._policies(obj.metadata.namespace or "")
+            self._open_actions(obj.metadata.namespace or "", obj.spec.instance_name)
 
     def namespace(self, old: Namespace | None, new: Namespace | None) -> None:
         """Wake the tenant and its policy; a label or an end may make or unmake a tenant."""
@@ -163,9 +188,16 @@ class Wakeups:
         if obj.metadata.namespace:
             self.queues.tenants.add(obj.metadata.namespace)
 
-    def _finished(self, rollout: Rollout) -> None:
-        if rollout.status.state in FINAL_STATES:
-            self.queues.archive.add(archive_key(rollout))
+    def _open_actions(self, namespace: str, instance_name: str) -> None:
+        for action in self.stores.actions.in_namespace(namespace):
+            open_ = action.status.state not in FINISHED_STATES
+            if open_ and action.spec.instance_name == instance_name:
+                self.queues.actions.add(action.key)
+
+    def _finished(self, obj: Rollout | InstanceAction) -> None:
+        ends = FINAL_STATES if isinstance(obj, Rollout) else FINISHED_STATES
+        if obj.status.state in ends:
+            self.queues.archive.add(archive_key(obj))
 
     def _policies(self, namespace: str) -> None:
         for policy in self.stores.policies.in_namespace(namespace):

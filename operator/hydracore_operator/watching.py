@@ -17,6 +17,7 @@ from hydracore_kube import KubeconfigError, ObjectStore
 from hydracore_kube.connection import auth_headers, load_configuration, open_api_client
 from hydracore_kube.paths import api_path, where_of
 from hydracore_operator.clock import Clock, SystemClock
+from hydracore_operator.context import FIELD_MANAGER
 from hydracore_operator.handlers import NoDiffBase, NoProgress, build_registry
 
 WATCH_SECONDS = 240
@@ -128,7 +129,7 @@ class Watcher:
         trace.on_request_end.append(self._request_ended)
         session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=64, ssl=api.rest_client.ssl_context),
-            headers=await auth_headers(configuration),
+            headers={"User-Agent": FIELD_MANAGER, **await auth_headers(configuration)},
             proxy=configuration.proxy or None,
             trust_env=False,
             cookie_jar=aiohttp.DummyCookieJar(),

@@ -20,6 +20,7 @@ class Factories:
     """How each reconciler is built."""
 
     instances: Callable[[Context], Reconciler]
+    actions: Callable[[Context], Reconciler]
     bundles: Callable[[Context], Reconciler]
     policies: Callable[[Context], Reconciler]
     tenants: Callable[[Context], Reconciler]
@@ -29,7 +30,8 @@ class Factories:
 
 def default_factories() -> Factories:
     """Return the operator's own reconcilers. Imported here, so that tests can do without."""
-    from hydracore_operator.archive import ArchiveReconciler, RolloutArchiver  # noqa: PLC0415
+    from hydracore_operator.actions import ActionReconciler  # noqa: PLC0415
+    from hydracore_operator.archive import ArchiveReconciler, archived_kinds  # noqa: PLC0415
     from hydracore_operator.bundles import BundleReconciler  # noqa: PLC0415
     from hydracore_operator.health import HealthLoop, Together, Verdicts  # noqa: PLC0415
     from hydracore_operator.instances import Collector, InstanceReconciler  # noqa: PLC0415
@@ -39,10 +41,11 @@ def default_factories() -> Factories:
     verdicts = Verdicts()
     return Factories(
         instances=lambda ctx: InstanceReconciler(ctx, verdicts=verdicts),
+        actions=ActionReconciler,
         bundles=BundleReconciler,
         policies=PolicyReconciler,
         tenants=TenantReconciler,
-        archive=lambda ctx: ArchiveReconciler(ctx, {"rollouts": RolloutArchiver(ctx)}),
+        archive=lambda ctx: ArchiveReconciler(ctx, archived_kinds(ctx)),
         health=lambda ctx: Together(HealthLoop(ctx, verdicts=verdicts), Collector(ctx)),
     )
 
@@ -75,6 +78,7 @@ class Wiring:
             (queues.bundles, factories.bundles(ctx), workers),
             (queues.policies, factories.policies(ctx), workers),
             (queues.instances, factories.instances(ctx), workers),
+            (queues.actions, factories.actions(ctx), workers),
             (queues.tenants, factories.tenants(ctx), workers),
             (queues.archive, factories.archive(ctx), min(workers, ARCHIVE_WORKERS)),
         )

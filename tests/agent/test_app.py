@@ -31,7 +31,20 @@ PATHS = [
     ("GET", f"/api/orders/{TASK}"),
     ("POST", f"/api/orders/{TASK}/abort"),
     ("POST", "/api/actions/power-cycle"),
+    ("GET", f"/api/actions/{TASK}"),
+    ("POST", f"/api/actions/{TASK}/settle"),
+    ("POST", "/api/updates/apply"),
     ("POST", "/api/chat"),
+]
+
+
+WITH_BODY = [
+    "/api/orders",
+    f"/api/orders/{TASK}/abort",
+    "/api/actions/power-cycle",
+    f"/api/actions/{TASK}/settle",
+    "/api/updates/apply",
+    "/api/chat",
 ]
 
 
@@ -124,22 +137,11 @@ async def test_an_abort_of_an_unknown_task_holds_for_its_order(bench) -> None:
     assert (late.status_code, late.json()["state"]) == (200, "aborted")
 
 
-async def test_power_cycle_leaves_but_not_in_a_trial(bench) -> None:
-    bench.world.remember(bench.world.task(state="trial", sha256=OLD))
-    refused = await bench.call("POST", "/api/actions/power-cycle", {})
-    assert (refused.status_code, bench.left) == (409, 0)
-    assert (await bench.call("GET", "/api/status")).json()["onTrial"] is True
-    with bench.world.memory.change() as memory:
-        memory.move(memory.tasks[TASK], "activated", "", "now")
-    answer = await bench.call("POST", "/api/actions/power-cycle", {})
-    assert (answer.status_code, answer.json(), bench.left) == (202, {"accepted": True}, 1)
-
-
 @pytest.mark.parametrize(
     "raw",
     [b"{", b"\xff\xfe", b"[]", b"null", b'"x"', b"[" * 60000, b'{"order": 1}', b"{}"],
 )
-@pytest.mark.parametrize("path", ["/api/orders", f"/api/orders/{TASK}/abort", "/api/chat"])
+@pytest.mark.parametrize("path", WITH_BODY)
 async def test_bad_bodies_are_400(bench, path, raw) -> None:
     answer = await bench.call("POST", path, raw=raw)
     assert answer.status_code == 400
@@ -147,7 +149,7 @@ async def test_bad_bodies_are_400(bench, path, raw) -> None:
     bench.proof(answer)
 
 
-@pytest.mark.parametrize("path", ["/api/orders", f"/api/orders/{TASK}/abort", "/api/chat"])
+@pytest.mark.parametrize("path", WITH_BODY)
 async def test_big_bodies_are_413(bench, path) -> None:
     answer = await bench.call("POST", path, raw=b"x" * (http.MAX_BODY + 1))
     assert (answer.status_code, answer.json()["code"]) == (413, "too_large")

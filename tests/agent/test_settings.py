@@ -11,6 +11,8 @@ from hydracore_agent.settings import Tuning, load_settings
 from tests.agent.support.keys import INSTANCE, Signer
 from tests.agent.support.world import user_data
 
+LLM = {"name": "one", "baseUrl": "http://127.0.0.1:9", "model": "m"}
+
 
 def write(folder: Path, signer: Signer, **changes: Any) -> Path:
     path = folder / "user-data.json"
@@ -23,12 +25,19 @@ def test_reads_everything_and_defaults_the_tuning(tmp_path, signer) -> None:
     assert settings.instance_id == INSTANCE
     assert settings.api_url == "http://127.0.0.1:9"
     assert (settings.listen.host, settings.listen.port) == ("127.0.0.1", 4000)
-    assert settings.user_display_name == "Grace"
+    assert settings.config.user_display_name == "Grace"
     assert settings.tuning == Tuning()
 
 
-def test_the_token_is_in_no_repr(tmp_path, signer) -> None:
-    assert "hcb_token" not in repr(load_settings(write(tmp_path, signer)))
+def test_secrets_are_in_no_repr(tmp_path, signer) -> None:
+    llm = {"name": "one", "baseUrl": "http://127.0.0.1:9/v1/", "model": "m", "apiKey": "sk-canary"}
+    settings = load_settings(write(tmp_path, signer, llm=[llm]))
+    assert (settings.llm[0].base_url, settings.llm[0].api_key) == (
+        "http://127.0.0.1:9/v1",
+        "sk-canary",
+    )
+    assert "hcb_token" not in repr(settings)
+    assert "sk-canary" not in repr(settings)
 
 
 @pytest.mark.parametrize(
@@ -43,6 +52,9 @@ def test_the_token_is_in_no_repr(tmp_path, signer) -> None:
         ({"apiUrl": "http://[broken"}, "apiUrl must be an http"),
         ({"controlPlaneKeys": []}, "controlPlaneKeys must list at least one"),
         ({"runtime": {"slug": "x"}}, "runtime.version is missing"),
+        ({"llm": [{"name": "one"}]}, "llm.baseUrl is missing"),
+        ({"llm": [LLM, LLM]}, "llm must give each provider a name of its own"),
+        ({"profile": {"presetId": 7}}, "profile.presetId must be a string"),
         ({"tuning": {"restartSeconds": -1}}, "tuning.restartSeconds must be"),
     ],
 )

@@ -135,26 +135,23 @@ async def test_proved_refusals_keep_their_code(client: AgentClient) -> None:
     assert not isinstance(caught.value, UnknownTask)
 
 
-async def test_deep_health_and_power_cycle(client: AgentClient) -> None:
+async def test_deep_health(client: AgentClient) -> None:
     agent, paths = Identity(), []
 
     async def talk(request: Request, writer: asyncio.StreamWriter) -> None:
         paths.append((request.method, request.path))
-        body: dict[str, Any] = {"accepted": True}
-        if request.method == "GET":
-            body = {
-                "status": "degraded",
-                "checkedAt": "2030-01-01T00:00:00Z",
-                "uptimeSeconds": 5,
-                "subsystems": {"disk": {"status": "degraded", "message": "full", "latencyMs": 1}},
-            }
+        body = {
+            "status": "degraded",
+            "checkedAt": "2030-01-01T00:00:00Z",
+            "uptimeSeconds": 5,
+            "subsystems": {"disk": {"status": "degraded", "message": "full", "latencyMs": 1}},
+        }
         writer.write(agent.answer(request, body))
 
     async with serving(talk) as url:
         health = await client.deep_health(agent.endpoint(url))
-        await client.power_cycle(agent.endpoint(url))
     assert health.subsystems["disk"].message == "full"
-    assert paths == [("GET", "/api/health/deep"), ("POST", "/api/actions/power-cycle")]
+    assert paths == [("GET", "/api/health/deep")]
 
 
 async def test_chat_streams_the_events_as_they_come(client: AgentClient) -> None:

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from hydracore_api.auth.keys import create_api_key
 from hydracore_crds import Instance, UpdatePolicy
 from hydracore_crds.names import WAKE_ANNOTATION
+from tests.api.support.files import SECRET
 from tests.api.support.live import CLASS, Live, running
+from tests.api.support.world import START
 from tests.conftest import Kubectl
 
 pytestmark = pytest.mark.cluster
@@ -162,3 +165,21 @@ async def test_it_is_ready(live: Live) -> None:
     answer = await live.call("GET", "/readyz")
     assert answer.status_code == 200
     assert len(answer.json()["watches"]) == 7
+
+
+async def test_a_tenant_that_the_watch_has_not_shown_is_looked_up(live: Live) -> None:
+    _, key = await create_api_key(
+        live.history,
+        SECRET,
+        tenant_id="gone",
+        namespace=f"gone-{live.namespace}",
+        name="left over",
+        scopes=["instances:*"],
+        admin=False,
+        created_by="tests",
+        at=START,
+    )
+    client = live.replicas[0].client
+    refused = await client.get("/v1/instances/fleet/runtime/rollouts", headers={"X-Api-Key": key})
+    assert refused.status_code == 403
+    assert "tenant of this key does not exist" in refused.json()["detail"]

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from hydracore_crds import Instance, Rollout, RolloutTarget
-from hydracore_crds.names import PAUSED_BY_ANNOTATION
+from hydracore_crds.names import MANAGED_BY_LABEL, PAUSED_BY_ANNOTATION
 from tests.api.support.live import FLEET, Live, running, status
 
 pytestmark = pytest.mark.cluster
@@ -108,3 +108,15 @@ async def test_pausing_while_another_writes_all_the_time(live: Live) -> None:
     assert await writing > 5
     fresh = await live.admin.get(Rollout, rollout.metadata.name, live.namespace)
     assert PAUSED_BY_ANNOTATION not in fresh.metadata.annotations
+
+
+async def test_an_override_is_in_the_callers_name(live: Live) -> None:
+    await running(live, "a")
+    started = await live.call(
+        "POST", "/v1/instances/fleet/runtime/rollout", params={"override_window": "true"}
+    )
+    assert started.status_code == 202, started.text
+    (rollout,), _ = await live.admin.list(Rollout, live.namespace)
+    assert rollout.spec.override_window
+    assert rollout.spec.initiated_by
+    assert rollout.metadata.labels[MANAGED_BY_LABEL] == "api"

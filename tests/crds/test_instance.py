@@ -69,7 +69,7 @@ async def test_required_fields(instances: Door, field: str) -> None:
         ("metadata.name", "a" * 64, "metadata.name may have at most 63 characters: shorten it"),
         ("spec.id", "1234", "should match"),
         ("spec.id", UUID.upper(), "should match"),
-        ("spec.className", "Starter", "should match"),
+        ("spec.className", "Starter", "is not the name of an object"),
         ("spec.className", "", "should be at least 1 chars long"),
         ("spec.className", "a" * 64, "may not be more than 63"),
         ("spec.regionId", "", "should be at least 1 chars long"),

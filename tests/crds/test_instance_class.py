@@ -51,7 +51,7 @@ async def test_required_fields(classes: Door, field: str) -> None:
         ("spec.regions", {"r": "x" * 254}, "may not be more than 253"),
         ("spec.regions", {"x" * 81: "local"}, "keys must have 1 to 80 characters"),
         ("spec.regions", {"": "local"}, "keys must have 1 to 80 characters"),
-        ("spec.bundleName", "Runtime", "should match"),
+        ("spec.bundleName", "Runtime", "is not the name of an object"),
         ("spec.bundleName", "a" * 64, "may not be more than 63"),
         ("metadata.name", "a" * 64, "metadata.name may have at most 63 characters: shorten it"),
     ],

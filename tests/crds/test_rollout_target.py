@@ -46,9 +46,9 @@ async def test_required_fields(targets: Door, field: str) -> None:
     ("path", "value", "text"),
     [
         ("metadata.name", "a" * 64, "metadata.name may have at most 63 characters: shorten it"),
-        ("spec.rolloutName", "Bad", "should match"),
+        ("spec.rolloutName", "Bad", "is not the name of an object"),
         ("spec.rolloutName", "a" * 64, "may not be more than 63"),
-        ("spec.instanceName", "Bad", "should match"),
+        ("spec.instanceName", "Bad", "is not the name of an object"),
         ("spec.instanceName", "a" * 64, "may not be more than 63"),
         ("spec.instanceId", "ada", "should match"),
         ("spec.bundleHash", "abc", "should match"),

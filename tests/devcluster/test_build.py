@@ -21,6 +21,8 @@ from hydracore_devcluster.toolset import (
     KUBECONFORM_VERSION,
     KUBERNETES_VERSION,
     PACKAGING_TOOLS,
+    S3_TOOLS,
+    VERSITYGW_VERSION,
     Toolset,
 )
 from tests.devcluster.fakes import binaries, fake_go, project
@@ -176,6 +178,7 @@ def test_the_packaging_tools_are_a_set_of_their_own(layout: ProjectLayout, go: P
         (CONTROL_PLANE, "k8s.io/kubernetes", KUBERNETES_VERSION),
         (PACKAGING_TOOLS, "helm.sh/helm/v4", HELM_VERSION),
         (PACKAGING_TOOLS, "github.com/yannh/kubeconform", KUBECONFORM_VERSION),
+        (S3_TOOLS, "github.com/versity/versitygw", VERSITYGW_VERSION),
         # Other versions would fill the build cache twice.
         (PACKAGING_TOOLS, "k8s.io/client-go", KUBERNETES_VERSION.replace("v1.", "v0.")),
     ],

@@ -21,7 +21,7 @@ def documents(project: ProjectLayout) -> list[dict[str, Any]]:
 
 def test_no_role_has_a_wildcard(project: ProjectLayout) -> None:
     roles = [d for d in documents(project) if d["kind"] in {"Role", "ClusterRole"}]
-    assert len(roles) == 6
+    assert len(roles) == 8
     for role in roles:
         for rule in role["rules"]:
             granted = [*rule["apiGroups"], *rule["resources"], *rule["verbs"]]
@@ -52,6 +52,7 @@ def test_the_installer_leaves_the_services_out(project: ProjectLayout) -> None:
     assert installed == {
         *("Namespace", "ServiceAccount", "Role", "RoleBinding"),
         *("ClusterRole", "ClusterRoleBinding"),
+        *("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"),
     }
     listed = yaml.safe_load((project.manifests / "kustomization.yaml").read_text())["resources"]
     assert set(listed) >= NOT_INSTALLED

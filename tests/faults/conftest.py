@@ -14,6 +14,8 @@ from tests.faults.fleet import Fleet
 from tests.faults.operators import OperatorProcess
 from tests.faults.plane import Plane, running_plane
 from tests.faults.simulated import Tenant
+from tests.rights.session import folder as audit_logs
+from tests.rights.session import keep
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -23,6 +25,7 @@ async def plane(
     """A control plane whose processes may be killed."""
     async with running_plane(tmp_path_factory.mktemp("faults"), assets, project) as made:
         yield made
+    keep(made.dev.audit_log, audit_logs(tmp_path_factory))
 
 
 @pytest_asyncio.fixture(loop_scope="session")

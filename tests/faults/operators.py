@@ -38,6 +38,10 @@ class OperatorProcess:
         return self._process.alive
 
     @property
+    def pid(self) -> int | None:
+        return self._process.pid
+
+    @property
     def exit_status(self) -> int | None:
         return self._process.exit_status
 

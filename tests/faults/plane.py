@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +17,7 @@ from pathlib import Path
 from hydracore_agentclient import AgentClient, ControlPlaneKey
 from hydracore_artifacts.build.runtime import RuntimeRequest
 from hydracore_artifacts.store import ArtifactStore
-from hydracore_cli.stack import content, servers
+from hydracore_cli.stack import content, database, servers
 from hydracore_cli.stack.key_material import ensure_keys
 from hydracore_cli.stack.layout import StackLayout, layout_of
 from hydracore_cli.stack.service import Service
@@ -28,8 +29,10 @@ from hydracore_devcluster.cluster import DevCluster
 from hydracore_devcluster.install import Accounts, install
 from hydracore_devcluster.layout import ProjectLayout
 from hydracore_history import History
-from hydracore_kube import KubeClient
+from hydracore_kube import KubeClient, NotFound, Where
+from hydracore_operator.leader import LEASE_NAME
 from tests.faults.operators import OperatorProcess, end
+from tests.faults.proxy import Proxy
 
 LEASE_SECONDS = 4
 SETTINGS = {
@@ -42,7 +45,13 @@ SETTINGS = {
 class Plane:
     """The control plane of this folder's tests."""
 
-    def __init__(self, layout: StackLayout, dev: DevCluster, accounts: Accounts) -> None:
+    def __init__(
+        self,
+        layout: StackLayout,
+        dev: DevCluster,
+        accounts: Accounts,
+        database_url: str | None = None,
+    ) -> None:
         self.layout = layout
         self.dev = dev
         self.operators: list[OperatorProcess] = []
@@ -50,18 +59,22 @@ class Plane:
         self.key = ControlPlaneKey.from_pem(layout.control_plane_key)
         self.agents = AgentClient(self.key, subject="operator", now=lambda: datetime.now(UTC))
         self.accounts = accounts
+        self.database_url = database_url or database.database_url(layout)
+        self._database = {"HYDRACORE_DATABASE_URL": self.database_url}
         self._api_port = ports.choose(1)[0]
+        self.front = Proxy(Addresses(self._api_port, 0).api_url)
         self._runtimes = 0
         self._started = 0
         self.outer = {"PATH": os.environ["PATH"], "HOME": str(layout.root), **SETTINGS}
 
     async def open(self) -> None:
         self.admin = await KubeClient.connect(str(self.dev.admin_kubeconfig), field_manager="test")
-        history = History(self.layout.database_url)
+        history = History(self.database_url)
         await history.migrate()
         await history.close()
         addresses = Addresses(self._api_port, 0)
         url = f"{addresses.api_url}/readyz"
+        await self.front.__aenter__()
         self.api = Service("api", self.api_env(), self.layout.logs / "api.log", url)
         self.api.start()
         await self.api.wait_ready()
@@ -70,38 +83,46 @@ class Plane:
         await end(self.operators)
         await self.api.stop()
         await servers.switch_off(self.layout.servers)
+        await self.front.__aexit__()
         await self.agents.close()
         await self.admin.close()
 
     # ---- operators ---------------------------------------------------------------------------
-    def operator_env(self, status_port: int) -> dict[str, str]:
+    def operator_env(self, status_port: int, **changes: str) -> dict[str, str]:
+        """Return an operator's environment; ``changes`` are settings of its own."""
         addresses = Addresses(self._api_port, status_port)
-        return operator_env(self.layout, self.accounts.operator, addresses, self.outer)
+        own = operator_env(self.layout, self.accounts.operator, addresses, self.outer)
+        front = {"HYDRACORE_AGENT_API_URL": self.front.url}
+        return {**own, **front, **self._database, **changes}
 
     def api_env(self) -> dict[str, str]:
         addresses = Addresses(self._api_port, 0)
-        return api_env(self.layout, self.accounts.api, addresses, self.outer)
+        return {**api_env(self.layout, self.accounts.api, addresses, self.outer), **self._database}
 
-    def start_operator(self) -> OperatorProcess:
-        """Start another operator; it leads once nobody else does."""
+    def start_operator(self, **changes: str) -> OperatorProcess:
+        """Start another operator; it leads once nobody else does.
+
+        Args:
+            changes: Settings (``HYDRACORE_...``) that differ from the other operators'.
+        """
         port, name = ports.choose(1)[0], f"operator-{self._started}"
         self._started += 1
         log = self.layout.logs / f"{name}.log"
         url = Addresses(self._api_port, port).status_url
-        made = OperatorProcess(name, self.operator_env(port), log, url)
+        made = OperatorProcess(name, self.operator_env(port, **changes), log, url)
         made.start()
         self.operators.append(made)
         return made
 
     @contextlib.asynccontextmanager
-    async def supervised_operator(self) -> AsyncIterator[Service]:
+    async def supervised_operator(self, **changes: str) -> AsyncIterator[Service]:
         """Run one operator as the stack's supervisor does: it starts again whenever it ends."""
         await end(self.operators)
         self.operators = []
         port = ports.choose(1)[0]
         url = Addresses(self._api_port, port).status_url
         log = self.layout.logs / "operator-supervised.log"
-        service = Service("operator", self.operator_env(port), log, f"{url}/readyz")
+        service = Service("operator", self.operator_env(port, **changes), log, f"{url}/readyz")
         service.start()
         keeper = asyncio.create_task(service.keep_running(lambda _text: None))
         try:
@@ -111,6 +132,31 @@ class Plane:
             keeper.cancel()
             await asyncio.gather(keeper, return_exceptions=True)
             await service.stop()
+
+    async def _free_lease(self) -> None:
+        """Take the Lease from an operator that was killed, so that a patient one may lead soon."""
+        place = Where("coordination.k8s.io/v1", "leases", "hydracore-system", LEASE_NAME)
+        try:
+            lease = await self.admin.get_raw(place)
+        except NotFound:
+            return
+        lease["spec"].pop("holderIdentity", None)
+        await self.admin.replace_raw(place, lease)
+
+    @contextlib.asynccontextmanager
+    async def only_operator(self, **changes: str) -> AsyncIterator[OperatorProcess]:
+        """Run one operator with settings of its own and no other; it leads when this yields."""
+        for operator in self.operators:
+            await operator.stop()
+        await self._free_lease()
+        made = self.start_operator(**changes)
+        self.operators = [made]
+        try:
+            await made.wait_leading()
+            yield made
+        finally:
+            await made.stop()  # so that the next need not wait for its Lease
+            self.operators = [o for o in self.operators if o is not made]
 
     async def one_operator(self) -> OperatorProcess:
         """Leave exactly one operator, and return it once it leads."""
@@ -123,6 +169,12 @@ class Plane:
         self.operators = [kept]
         await kept.wait_leading()
         return kept
+
+    def signal(self, name: str, number: signal.Signals) -> None:
+        """Send a signal to etcd, the API server or the controllers."""
+        pid = self.dev.pid(name)
+        assert pid is not None, f"{name} does not run"
+        os.kill(pid, number)
 
     def revive(self) -> None:
         """Start an operator where all have ended, as a supervisor would.
@@ -151,9 +203,12 @@ class Plane:
 
 @contextlib.asynccontextmanager
 async def running_plane(
-    folder: Path, assets: Assets, project: ProjectLayout
+    folder: Path, assets: Assets, project: ProjectLayout, database_url: str | None = None
 ) -> AsyncIterator[Plane]:
-    """Start a control plane below the folder, and end every process of it afterwards."""
+    """Start a control plane below the folder, and end every process of it afterwards.
+
+    Its history is in SQLite unless another database is named.
+    """
     layout = layout_of(folder)
     layout.create()
     dev = DevCluster(layout.cluster, assets)
@@ -161,7 +216,7 @@ async def running_plane(
     try:
         accounts = await install(dev, project)
         await asyncio.to_thread(ensure_keys, layout)
-        plane = Plane(layout, dev, accounts)
+        plane = Plane(layout, dev, accounts, database_url)
         try:
             await plane.open()
             yield plane

@@ -25,6 +25,7 @@ from hydracore_crds.instance import InstanceSpec, InstanceStatus, RuntimeStatus
 from hydracore_crds.names import PAUSED_ANNOTATION
 from hydracore_crds.rollout import RolloutSpec, Strategy
 from hydracore_crds.update_policy import UpdatePolicySpec
+from hydracore_kube import Where
 from tests.faults.plane import Plane
 from tests.faults.waiting import until
 from tests.simulation.agent import SimAgent
@@ -54,6 +55,8 @@ class Tenant:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        # Its agents are about to be gone: no operator shall look after them any more.
+        await self.plane.admin.delete_raw(Where("v1", "namespaces", None, self.namespace))
         await self.fleet.__aexit__(kind, error, trace)
 
     # ---- what there is -----------------------------------------------------------------------
@@ -66,9 +69,14 @@ class Tenant:
             )
         )
         for number in range(agents):
-            agent = self.fleet.add(push_seconds=push_seconds)
-            await self._instance(f"i{number:02d}", agent)
-        self.bundle = await self._publish()
+            await self.add(f"i{number:02d}", push_seconds=push_seconds)
+        self.bundle = await self.publish()
+
+    async def add(self, name: str, *, push_seconds: float = 0.3) -> SimAgent:
+        """Create one more instance, with an agent."""
+        agent = self.fleet.add(push_seconds=push_seconds)
+        await self._instance(name, agent)
+        return agent
 
     async def start(self, name: str = "roll", **spec: Any) -> Rollout:
         strategy = Strategy(**spec.pop("strategy", {}))
@@ -170,7 +178,8 @@ class Tenant:
         assert counts is not None
         found = counts.model_dump()
         total = found.pop("total")
-        assert total == sum(found.values()) == len(await self.targets())
+        there = [target for target in await self.targets() if target.spec.rollout_name == name]
+        assert total == sum(found.values()) == len(there)
         assert {state: n for state, n in found.items() if n} == expected
 
     # ---- inside ------------------------------------------------------------------------------
@@ -203,20 +212,20 @@ class Tenant:
         body: dict[str, Any] = {"metadata": {"annotations": {PAUSED_ANNOTATION: None}}}
         await self.plane.admin.patch(Instance, name, self.namespace, body)
 
-    async def _publish(self) -> Bundle:
+    async def publish(self, version: str = "1.0.0") -> Bundle:
         """Publish a small artifact; simulated agents do not fetch it, the operator verifies it."""
         data = secrets.token_bytes(1000)
-        path = self._folder / f"{self.slug}.bin"
+        path = self._folder / f"{self.slug}-{version}.bin"
         await asyncio.to_thread(path.write_bytes, data)
         sha256 = hashlib.sha256(data).hexdigest()
         signer = BundleSigner.load(self.plane.layout.signing_key)
         made = await self.plane.admin.create(
             Bundle(
-                metadata=ObjectMeta(name=bundle_name("runtime", self.slug, "1.0.0")),
+                metadata=ObjectMeta(name=bundle_name("runtime", self.slug, version)),
                 spec=BundleSpec(
                     component="runtime",
                     slug=self.slug,
-                    version="1.0.0",
+                    version=version,
                     artifact=Artifact(
                         uri=await self.plane.store.put(sha256, path),
                         sha256=sha256,

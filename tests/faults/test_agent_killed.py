@@ -18,7 +18,7 @@ from tests.faults.operators import OperatorProcess
 from tests.faults.plane import Plane
 from tests.faults.waiting import until
 
-pytestmark = [pytest.mark.stack, pytest.mark.faults]
+pytestmark = [pytest.mark.stack, pytest.mark.faults, pytest.mark.fault(21)]
 RECOVERY_SECONDS = 60.0
 
 

@@ -71,3 +71,11 @@ async def holds(
     while time.monotonic() < deadline:
         assert await look(), f"{what} did not hold"
         await asyncio.sleep(every)
+
+
+async def happened(event: asyncio.Event, what: str, seconds: float = 30.0) -> None:
+    """Wait for an event; fail when it is late."""
+    try:
+        await asyncio.wait_for(event.wait(), seconds)
+    except TimeoutError:
+        pytest.fail(f"waited {seconds:.0f} s for {what}")

@@ -201,7 +201,7 @@ async def test_namespaces_know_their_tenant(kube: KubeClient, namespace: str) ->
 
 
 async def test_rights_are_kept(api_kubeconfig: str, namespace: str) -> None:
-    api = await KubeClient.connect(api_kubeconfig, field_manager="hydracore-api")
+    api = await KubeClient.connect(api_kubeconfig, field_manager="test")
     try:
         made = await api.create(_instance(namespace))
         with pytest.raises(Forbidden):

@@ -18,6 +18,7 @@ CORE = (
     "apis/batch/v1",
     "apis/policy/v1",
     "apis/networking.k8s.io/v1",
+    "apis/admissionregistration.k8s.io/v1",
     "apis/rbac.authorization.k8s.io/v1",
     "apis/apiextensions.k8s.io/v1",
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -61,6 +62,22 @@ def dump(documents: Iterable[JSON]) -> str:
 
 def without_definitions(documents: Iterable[JSON]) -> list[JSON]:
     return [d for d in documents if d["kind"] != "CustomResourceDefinition"]
+
+
+S3 = json.dumps(
+    {
+        "existingClaim": "",
+        "s3": {
+            "url": "s3://my-bucket/hydracore",
+            "endpoint": "https://account.r2.example.com",
+            "region": "auto",
+            "existingSecret": "my-bucket",
+            "apiExistingSecret": "my-bucket-read",
+            "signedUrls": True,
+        },
+    }
+)
+"""The chart's `artifacts` for a bucket."""
 
 
 def only(documents: Iterable[JSON], kind: str, suffix: str = "") -> JSON:

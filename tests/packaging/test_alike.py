@@ -12,7 +12,9 @@ from hydracore_crds import KINDS
 from hydracore_devcluster.layout import ProjectLayout
 from tests.packaging.support import JSON, SERVICES, only, pod_spec, pods, service_container
 
-ROLES = {"Role": ["operator"], "ClusterRole": ["operator", "api", "viewer", "editor", "admin"]}
+PEOPLE = ("viewer", "editor", "admin", "out-of-window", "restore")
+ROLES = {"Role": ["operator"], "ClusterRole": ["operator", "api", *PEOPLE]}
+RELEASE = "trial-hydracore-"
 
 
 @pytest.mark.parametrize(("kind", "name"), [(k, n) for k, names in ROLES.items() for n in names])
@@ -27,6 +29,33 @@ def test_the_rights_are_the_same(
     ]
     assert aggregated[0] == aggregated[1]
     assert bool(aggregated[0]) == (name in {"viewer", "editor", "admin"})
+
+
+@pytest.mark.parametrize("kind", ["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"])
+def test_the_policies_are_the_same(
+    chart: list[JSON], kustomized: list[JSON], kind: str, project: ProjectLayout
+) -> None:
+    ours, theirs = (
+        {d["metadata"]["name"]: d["spec"] for d in objects if d["kind"] == kind}
+        for objects in (chart, kustomized)
+    )
+    named = yaml.safe_load(yaml.safe_dump(ours).replace(RELEASE, "hydracore-"))
+    assert named == theirs
+    folder = project.manifests / "policies"
+    listed = yaml.safe_load((folder / "kustomization.yaml").read_text())["resources"]
+    assert len(theirs) >= len(listed) == len(list(folder.glob("*.yaml"))) - 1
+
+
+def test_every_policy_is_bound_and_denies(kustomized: list[JSON]) -> None:
+    policies, bindings = (
+        {d["metadata"]["name"]: d["spec"] for d in kustomized if d["kind"] == kind}
+        for kind in ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
+    )
+    assert {b["policyName"] for b in bindings.values()} == set(policies)
+    assert all(b["validationActions"] == ["Deny"] for b in bindings.values())
+    for name, policy in policies.items():
+        assert policy["failurePolicy"] == "Fail", name
+        assert all("messageExpression" in rule for rule in policy["validations"]), name
 
 
 def test_there_are_no_other_roles_and_bindings(chart: list[JSON], kustomized: list[JSON]) -> None:

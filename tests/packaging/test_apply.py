@@ -15,7 +15,10 @@ from tests.packaging.support import JSON, Tool, dump, load, only, pods, without_
 
 pytestmark = pytest.mark.cluster
 
-CLUSTER_WIDE = ("ClusterRole", "ClusterRoleBinding", "PersistentVolume")
+CLUSTER_WIDE = (
+    *("ClusterRole", "ClusterRoleBinding", "PersistentVolume"),
+    *("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"),
+)
 STATUS = "--subresource=status"
 NAMESPACED = "deployments,services,configmaps,serviceaccounts,roles,poddisruptionbudgets"
 
@@ -73,7 +76,9 @@ def test_helm_installs_upgrades_and_uninstalls(
     cluster_helm("uninstall", release, "-n", restricted, "--no-hooks")
     # What deletes pods and sets of them is not part of this control plane; the rest is gone.
     assert names(kubectl, restricted, label) == set()
-    left = kubectl("get", "clusterroles,clusterrolebindings", "-l", label, "-o", "name", check=True)
+    wide = "clusterroles,clusterrolebindings"
+    wide += ",validatingadmissionpolicies,validatingadmissionpolicybindings"
+    left = kubectl("get", wide, "-l", label, "-o", "name", check=True)
     assert left.stdout == ""
 
 

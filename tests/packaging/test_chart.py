@@ -122,6 +122,21 @@ def test_the_migration_comes_before_everything_and_needs_nothing_of_the_release(
     assert container["env"] == [{**variable, "valueFrom": reference}]
 
 
+def test_the_tables_owner_migrates_and_gives_the_services_role_its_rights(render: Render) -> None:
+    objects = render("--set", "migration.existingSecret=owner,migration.grantTo=hydracore_app")
+    (container,) = only(objects, "Job")["spec"]["template"]["spec"]["containers"]
+    assert container["args"] == ["migrate", "--grant-to", "hydracore_app"]
+    reference = {"secretKeyRef": {"name": "owner", "key": "url"}}
+    assert container["env"] == [{"name": "HYDRACORE_DATABASE_URL", "valueFrom": reference}]
+    operator = only(objects, "Deployment", "-operator")["spec"]["template"]["spec"]
+    urls = [
+        variable["valueFrom"]["secretKeyRef"]["name"]
+        for variable in operator["containers"][0]["env"]
+        if variable["name"] == "HYDRACORE_DATABASE_URL"
+    ]
+    assert urls == ["my-database"]
+
+
 def test_every_pod_has_the_named_image(render: Render) -> None:
     objects = render("--set", "image.repository=mine/hc,image.tag=1.2.3,image.pullSecrets={a,b}")
     found = pods(objects)

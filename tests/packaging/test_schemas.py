@@ -46,7 +46,7 @@ def test_the_chart_with_everything_set_fits(kubeconform: Conform, render: Render
 
 def test_the_samples_fit(kubeconform: Conform, kubectl: Kubectl) -> None:
     samples = kubectl("kustomize", "manifests/samples", check=True).stdout
-    all_valid(kubeconform(samples), 4)
+    all_valid(kubeconform(samples), 5)
 
 
 @pytest.mark.parametrize(

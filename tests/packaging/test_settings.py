@@ -24,6 +24,8 @@ from tests.packaging.support import (
 PREFIX = "HYDRACORE_"
 KINDS: dict[str, type[Any]] = {"operator": OperatorSettings, "api": Settings}
 SECRETS = {
+    "HYDRACORE_ARTIFACTS_S3_ACCESS_KEY_ID": "AKIDEXAMPLE",
+    "HYDRACORE_ARTIFACTS_S3_SECRET_ACCESS_KEY": "word",
     "HYDRACORE_DATABASE_URL": "postgresql+psycopg://user:word@db/hydracore",
     "HYDRACORE_OPS_TOKEN": "token",
 }
@@ -121,6 +123,7 @@ def test_the_values_default_to_the_settings_defaults(project: ProjectLayout) -> 
         "leaseSeconds": "lease_seconds",
         "healthIntervalSeconds": "health_interval_seconds",
         "agentTrialSeconds": "agent_trial_seconds",
+        "finishedTtlSeconds": "finished_ttl_seconds",
         "workers": "workers",
         "logLevel": "log_level",
     }
@@ -135,6 +138,7 @@ def test_every_value_of_the_operator_arrives(
         "leaseSeconds": 20,
         "healthIntervalSeconds": 2.5,
         "agentTrialSeconds": 7,
+        "finishedTtlSeconds": 2592000,
         "workers": 3,
         "logLevel": "DEBUG",
     }
@@ -143,6 +147,7 @@ def test_every_value_of_the_operator_arrives(
     assert taken.lease_seconds == 20
     assert taken.health_interval_seconds == 2.5
     assert taken.agent_trial_seconds == 7
+    assert taken.finished_ttl_seconds == 2592000
     assert taken.workers == 3
     assert taken.log_level == "DEBUG"
     assert taken.operator_namespace == "there"

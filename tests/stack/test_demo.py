@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from hydracore_devcluster.assets import Assets
+from hydracore_devcluster.audit import FOLDER_VARIABLE
 from hydracore_operator.providers.local.machine import all_pids
+from tests.rights.session import folder as audit_logs
 
 pytestmark = pytest.mark.stack
 DEMO_SECONDS = 600
@@ -29,7 +31,9 @@ def processes_of(folder: Path) -> list[int]:
     return found
 
 
-def test_the_demo_holds_every_check_and_leaves_nothing(assets: Assets, tmp_path: Path) -> None:
+def test_the_demo_holds_every_check_and_leaves_nothing(
+    assets: Assets, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "hydracore_cli.main", "demo"],
         env={
@@ -37,6 +41,7 @@ def test_the_demo_holds_every_check_and_leaves_nothing(assets: Assets, tmp_path:
             "HOME": str(tmp_path),
             "TMPDIR": str(tmp_path),
             "KUBEBUILDER_ASSETS": str(assets.kube_apiserver.parent),
+            FOLDER_VARIABLE: str(audit_logs(tmp_path_factory)),
         },
         capture_output=True,
         text=True,

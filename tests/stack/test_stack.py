@@ -22,9 +22,11 @@ from hydracore_cli.stack.layout import StackLayout, layout_of
 from hydracore_cli.stack.locks import is_held
 from hydracore_cli.stack.record import load_record
 from hydracore_devcluster.assets import Assets
+from hydracore_devcluster.audit import FOLDER_VARIABLE
 from hydracore_operator.providers.local.machine import descendants, stat_of
 from hydracore_operator.providers.local.processes import members
 from hydracore_operator.providers.local.record import records
+from tests.rights.session import folder as audit_logs
 
 pytestmark = pytest.mark.stack
 COMMAND_SECONDS = 240
@@ -103,9 +105,13 @@ def load_kubectl(stack: Stack) -> Callable[..., str]:
 
 
 @pytest.fixture(scope="module")
-def environ(assets: Assets) -> dict[str, str]:
-    folder = str(assets.kube_apiserver.parent)
-    return {"PATH": os.environ["PATH"], "HOME": "/", "KUBEBUILDER_ASSETS": folder}
+def environ(assets: Assets, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": "/",
+        "KUBEBUILDER_ASSETS": str(assets.kube_apiserver.parent),
+        FOLDER_VARIABLE: str(audit_logs(tmp_path_factory)),
+    }
 
 
 @pytest.fixture(scope="module")

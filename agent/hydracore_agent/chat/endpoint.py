@@ -14,8 +14,8 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from hydracore_agent.auth import Caller
+from hydracore_agent.chat.chain import Author, Chain
 from hydracore_agent.chat.conversations import CONVERSATION_ID, Conversations, Message
-from hydracore_agent.chat.model import Model
 from hydracore_agent.clock import Clock, to_wire
 from hydracore_agent.fields import FieldError, Fields
 from hydracore_agent.http import Refusal, read_object
@@ -41,8 +41,8 @@ class _BoundedStream(StreamingResponse):
 class ChatEndpoint:
     """Streams answers; one stream per conversation at a time."""
 
-    def __init__(self, model: Model, conversations: Conversations, now: Clock) -> None:
-        self._model = model
+    def __init__(self, chain: Chain, conversations: Conversations, now: Clock) -> None:
+        self._chain = chain
         self._conversations = conversations
         self._now = now
         self._streaming: set[str] = set()
@@ -71,12 +71,13 @@ class ChatEndpoint:
         self._streaming.add(conversation_id)
         try:
             yield _event("conversation", {"conversation_id": conversation_id})
-            async for text in self._answer(conversation_id, message):
+            author = Author()
+            async for text in self._answer(conversation_id, message, author):
                 yield _event("token", {"text": text})
             done = {
                 "conversation_id": conversation_id,
-                "model": self._model.name,
-                "offline": self._model.offline,
+                "model": author.name,
+                "offline": author.offline,
             }
             yield _event("done", done)
         except Exception:
@@ -85,11 +86,13 @@ class ChatEndpoint:
         finally:
             self._streaming.discard(conversation_id)
 
-    async def _answer(self, conversation_id: str, message: str) -> AsyncIterator[str]:
+    async def _answer(
+        self, conversation_id: str, message: str, author: Author
+    ) -> AsyncIterator[str]:
         asked_at = to_wire(self._now())
         history = await asyncio.to_thread(self._conversations.history, conversation_id)
         answer = []
-        async for text in self._model.answer(history, message):
+        async for text in self._chain.answer(history, message, author):
             answer.append(text)
             yield text
         exchange = [

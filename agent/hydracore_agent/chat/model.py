@@ -1,16 +1,16 @@
-"""Who answers: without a configured endpoint, an offline model that says so."""
+"""The model that answers when no other can: it is offline, and says so."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Sequence
-from typing import Protocol
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from hydracore_agent.chat.conversations import Message
 from hydracore_agent.health.result import HEALTHY, CheckResult
 from hydracore_agent.plugins import Skill
+from hydracore_agent.updates.config import AgentConfig
 
 log = logging.getLogger(__name__)
 
@@ -19,34 +19,23 @@ MAX_ANSWER = 8000
 WORD = re.compile(r"\S+\s*|\s+")
 
 
-class Model(Protocol):
-    """Answers messages."""
-
-    @property
-    def name(self) -> str:
-        """What the ``done`` event calls it."""
-
-    @property
-    def offline(self) -> bool:
-        """Whether no language model is behind it."""
-
-    def answer(self, history: Sequence[Message], message: str) -> AsyncIterator[str]:
-        """Yield the answer in pieces."""
-
-    def check(self) -> CheckResult:
-        """Return whether it can answer."""
-
-
 class OfflineModel:
     """Answers with the skills of the release's plugins and never pretends to be more."""
 
     name = "offline"
     offline = True
 
-    def __init__(self, agent_name: str, user_name: str, skills: Sequence[Skill]) -> None:
-        self._agent_name = agent_name
-        self._user_name = user_name
+    def __init__(
+        self,
+        config: Callable[[], AgentConfig],
+        skills: Sequence[Skill],
+        *,
+        configured: bool = False,
+    ) -> None:
+        """Take the configuration in force, skills, and whether a language model is configured."""
+        self._config = config
         self._skills = skills
+        self._configured = configured
 
     async def answer(self, history: Sequence[Message], message: str) -> AsyncIterator[str]:
         """Yield the answer word by word."""
@@ -85,13 +74,18 @@ class OfflineModel:
             return f"it failed with {type(error).__name__}."
 
     def _introduce(self, history: Sequence[Message], message: str) -> str:
-        greeting = f"Hello {self._user_name}. " if self._user_name and not history else ""
+        config = self._config()
+        user = config.user_display_name
+        greeting = f"Hello {user}. " if user and not history else ""
+        why = "no language model is configured for this server"
+        if self._configured:
+            why = "no configured language model can be reached now"
         asked = sum(1 for entry in history if entry.role == "user")
         earlier = f" This conversation has {asked} earlier messages of yours." if asked else ""
         return (
-            f"{greeting}I am {self._agent_name}. I am offline: no language model is configured "
-            f"for this server, so I cannot reason about your message of {len(message)} "
-            f"characters; it is stored in this conversation.{earlier} {self._offer()}"
+            f"{greeting}I am {config.agent_name}. I am offline: {why}, so I cannot reason about "
+            f"your message of {len(message)} characters; it is stored in this conversation."
+            f"{earlier} {self._offer()}"
         )
 
     def _offer(self) -> str:

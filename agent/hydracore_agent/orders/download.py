@@ -18,6 +18,7 @@ from hydracore_agent.errors import describe_os_error
 from hydracore_agent.files import sync_folder
 from hydracore_agent.orders.control import Control
 from hydracore_agent.orders.outcome import Rejected
+from hydracore_agent.orders.redirect import signed_url
 from hydracore_agent.settings import Tuning
 
 if TYPE_CHECKING:
@@ -27,7 +28,10 @@ log = logging.getLogger(__name__)
 
 CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
 RETRIED = frozenset({408, 425, 429})
-OK, PARTIAL, RANGE_NOT_SATISFIABLE, SERVER_ERROR = 200, 206, 416, 500
+REFUSED = frozenset({401, 403})
+OK, PARTIAL, TEMPORARY_REDIRECT, RANGE_NOT_SATISFIABLE, SERVER_ERROR = 200, 206, 307, 416, 500
+NEW_URLS = 4
+"""So many new signed URLs are asked for in a row before a refusal is believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +39,10 @@ class Source:
     """Where a bundle is.
 
     Attributes:
-        url: Absolute; redirects are not followed.
+        url: Absolute.
         size_bytes: What it must have, no more and no less.
-        token: Bearer token, or None where none must be sent.
+        token: Bearer token, or None where none must be sent. With one, it is the control plane
+            that answers, and may send us to its object store once; it is not sent there.
     """
 
     url: str
@@ -47,6 +52,10 @@ class Source:
 
 class TransientError(Exception):
     """The fetch failed in a way that another try can mend."""
+
+
+class SignedUrlRefusedError(TransientError):
+    """The object store does not take the signed URL; a new one may be better, if not many are."""
 
 
 class Downloader:
@@ -88,6 +97,8 @@ class Downloader:
                 await self._fetch(source, target, control)
             except TransientError as error:
                 failures = 1 if _size(target) > had else failures + 1
+                if isinstance(error, SignedUrlRefusedError) and failures > NEW_URLS:
+                    raise Rejected(str(error)) from error
                 pause = self._pause(failures)
                 control.problem = str(error)
                 log.info("fetch failed (%s), next try in %.1f s", error, pause)
@@ -137,10 +148,31 @@ class Downloader:
         if start:
             headers["Range"] = f"bytes={start}-"
         async with client.stream("GET", source.url, headers=headers) as response:
-            start = _accept(response, source, target, start)
-            with _open_at(target, start) as out:
-                await _copy(response, out, source, control)
-        sync_folder(target.parent)
+            if source.token is None or response.status_code != TEMPORARY_REDIRECT:
+                await _receive(response, source, target, start, control)
+                return
+            elsewhere = signed_url(source.url, response.headers.get("location", ""))
+        # Not sent there: the token, and whatever the control plane may have set.
+        del headers["Authorization"]
+        store = Source(elsewhere, source.size_bytes, None)
+        async with (
+            self._connect(store.url) as other,
+            other.stream("GET", store.url, headers=headers) as response,
+        ):
+            if response.status_code in REFUSED:
+                raise SignedUrlRefusedError(
+                    f"{_host(store)} refuses the signed URL with status {response.status_code}"
+                )
+            await _receive(response, store, target, start, control)
+
+
+async def _receive(
+    response: httpx.Response, source: Source, target: Path, start: int, control: Control
+) -> None:
+    start = _accept(response, source, target, start)
+    with _open_at(target, start) as out:
+        await _copy(response, out, source, control)
+    sync_folder(target.parent)
 
 
 def _discard(target: Path) -> None:

@@ -72,6 +72,7 @@ async def report_heartbeat(
         200: {"content": {"application/octet-stream": {}}, "description": "The whole artifact."},
         206: {"content": {"application/octet-stream": {}}, "description": "The range asked for."},
         304: {"description": "Known already (If-None-Match)."},
+        307: {"description": "It is at the signed URL in `Location`, for a few minutes."},
         **responses(NotFound, RangeNotSatisfiable),
     },
 )
@@ -81,5 +82,9 @@ async def download_bundle(
     _credential: ByEither,
     sha256: Annotated[str, Path(pattern=r"^[0-9a-f]{64}$", description="SHA-256, hex.")],
 ) -> Response:
-    """Stream an artifact. One ``Range`` of bytes is honoured, so that downloads can go on."""
+    """Stream an artifact, or say where it is.
+
+    One ``Range`` of bytes is honoured, so that downloads can go on. Where the answer is a redirect,
+    follow it without the credential of this call; when the URL has expired, ask here again.
+    """
     return await bundles.serve(services, request, sha256)

@@ -49,15 +49,36 @@ imagePullSecrets:
   value: /etc/hydracore/keys/trusted-bundle-keys.json
 {{- end }}
 
+{{/* The key pair of the bucket; takes root and the name of the Secret. */}}
+{{- define "hydracore.artifactsEnv" -}}
+{{- if .root.Values.artifacts.s3.url }}
+- name: HYDRACORE_ARTIFACTS_S3_ACCESS_KEY_ID
+  valueFrom:
+    secretKeyRef:
+      name: {{ .secret | quote }}
+      key: {{ .root.Values.artifacts.s3.accessKeyIdKey | quote }}
+- name: HYDRACORE_ARTIFACTS_S3_SECRET_ACCESS_KEY
+  valueFrom:
+    secretKeyRef:
+      name: {{ .secret | quote }}
+      key: {{ .root.Values.artifacts.s3.secretAccessKeyKey | quote }}
+{{- end }}
+{{- end }}
+
+{{/* Takes root, and whether the service writes into the folder of the store. */}}
 {{- define "hydracore.serviceMounts" -}}
 - name: tmp
   mountPath: /tmp
 - name: keys
   mountPath: /etc/hydracore/keys
   readOnly: true
+{{- if .root.Values.artifacts.existingClaim }}
 - name: artifacts
   mountPath: /var/lib/hydracore/artifacts
+  {{- if not .writes }}
   readOnly: true
+  {{- end }}
+{{- end }}
 {{- end }}
 
 {{/* Takes root and the files of the keys' Secret that the service may see. */}}
@@ -73,9 +94,11 @@ imagePullSecrets:
       - key: {{ . }}
         path: {{ . }}
       {{- end }}
+{{- with .root.Values.artifacts.existingClaim }}
 - name: artifacts
   persistentVolumeClaim:
-    claimName: {{ .root.Values.artifacts.existingClaim | quote }}
+    claimName: {{ . | quote }}
+{{- end }}
 {{- end }}
 
 {{/* Where the pods of a service go; takes root, component and the service's values. */}}

@@ -56,13 +56,9 @@ def load_settings(kind: type[S]) -> S:
     """
     from pydantic import ValidationError  # noqa: PLC0415
 
-    from hydracore_cli.errors import CliError  # noqa: PLC0415
+    from hydracore_cli.errors import CliError, settings_fault  # noqa: PLC0415
 
     try:
         return kind()
     except ValidationError as error:
-        wrong = [
-            f"HYDRACORE_{'_'.join(str(part) for part in fault['loc']).upper()}: {fault['msg']}"
-            for fault in error.errors(include_url=False, include_input=False)
-        ]
-        raise CliError(f"the settings are not usable: {'; '.join(wrong)}") from None
+        raise CliError(settings_fault(error)) from None

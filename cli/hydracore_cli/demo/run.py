@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import tempfile
 import time
@@ -32,6 +33,7 @@ from hydracore_cli.stack.down import stop_stack
 from hydracore_cli.stack.layout import StackLayout, layout_of
 from hydracore_cli.stack.options import StackOptions
 from hydracore_cli.stack.record import StackRecord
+from hydracore_cli.stack.service_env import without_store
 from hydracore_cli.stack.up import start_stack
 from hydracore_crds.bundle import Bundle, bundle_name
 from hydracore_history import History
@@ -60,7 +62,8 @@ def run_demo(state_dir: Path | None, *, keep: bool, database: str | None = None)
     status = 1
     try:
         reporter.heading("HydraCore: a stack of its own for this demo")
-        record = start_stack(layout, StackOptions(owned=True), reporter, database=database).record
+        environ, options = without_store(os.environ), StackOptions(owned=True)
+        record = start_stack(layout, options, reporter, environ, database=database).record
         asyncio.run(_play(layout, record, reporter, checks))
     except KeyboardInterrupt:
         problem, status = "interrupted", INTERRUPTED

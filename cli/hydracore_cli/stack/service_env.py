@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from hydracore_artifacts.settings import StoreSettings
 from hydracore_cli.stack.database import database_url
 from hydracore_cli.stack.layout import StackLayout
 
@@ -16,9 +17,16 @@ PASSED_ON = (
     "LEASE_SECONDS",
     "HEALTH_DEEP_INTERVAL_SECONDS",
     "HEALTH_INTERVAL_SECONDS",
+    "AGENT_LLM_FILE",
     "AGENT_TRIAL_SECONDS",
 )
 """Settings that whoever starts the stack may set in the environment."""
+
+STORE_SETTINGS = tuple(name.upper() for name in StoreSettings.model_fields)
+"""Where the object store is, and how to get in; likewise. Without them it is a folder."""
+
+SIGNED_URLS = ("ARTIFACTS_SIGNED_URLS", "ARTIFACTS_SIGNED_URL_SECONDS")
+"""How the API hands bundles out; likewise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +85,25 @@ def api_env(
             "LISTEN": addresses.api_listen,
             "SERVER_SECRET_FILE": str(layout.server_secret),
             "OPS_TOKEN": layout.ops_token.read_text().strip(),
+            **_given(SIGNED_URLS, outer),
         },
     )
+
+
+def without_store(outer: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment in which a stack keeps its artifacts in a folder of its own."""
+    names = {PREFIX + name for name in (*STORE_SETTINGS, *SIGNED_URLS)}
+    return {name: value for name, value in outer.items() if name not in names}
+
+
+def store_location(outer: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that say where the store is, without those that let in."""
+    shown = (name for name in STORE_SETTINGS if "KEY" not in name)
+    return {PREFIX + name: value for name, value in _given(tuple(shown), outer).items()}
+
+
+def _given(names: tuple[str, ...], outer: Mapping[str, str]) -> dict[str, str]:
+    return {name: outer[PREFIX + name] for name in names if outer.get(PREFIX + name)}
 
 
 def _environment(
@@ -90,7 +115,7 @@ def _environment(
         "ARTIFACTS_URL": layout.artifacts_url,
         "CONTROL_PLANE_KEY_FILE": str(layout.control_plane_key),
         "TRUSTED_BUNDLE_KEYS_FILE": str(layout.trusted_bundle_keys),
-        **{name: outer[PREFIX + name] for name in PASSED_ON if PREFIX + name in outer},
+        **_given((*PASSED_ON, *STORE_SETTINGS), outer),
         **own,
     }
     basics = {

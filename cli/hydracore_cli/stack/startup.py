@@ -7,8 +7,8 @@ import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
-from hydracore_artifacts.store import ArtifactStore
 from hydracore_cli.bundles.publish import FIELD_MANAGER
+from hydracore_cli.connection import store_at
 from hydracore_cli.stack import content
 from hydracore_cli.stack.access import ensure_api_key
 from hydracore_cli.stack.cluster import choose_cluster
@@ -20,7 +20,12 @@ from hydracore_cli.stack.options import StackOptions, check_port
 from hydracore_cli.stack.progress import ProgressEvent, ProgressWriter
 from hydracore_cli.stack.record import Phase, StackRecord, load_record
 from hydracore_cli.stack.service import Service
-from hydracore_cli.stack.service_env import Addresses, api_env, operator_env
+from hydracore_cli.stack.service_env import (
+    Addresses,
+    api_env,
+    operator_env,
+    store_location,
+)
 from hydracore_devcluster import ports
 from hydracore_devcluster.install import Accounts, install
 from hydracore_devcluster.interface import Cluster
@@ -117,7 +122,8 @@ class Run:
         kube = await KubeClient.connect(str(cluster.admin_kubeconfig), field_manager=FIELD_MANAGER)
         try:
             async with self._stage(f"runtime {content.FIRST_VERSION}: built, signed, verified", 4):
-                store = ArtifactStore(self.layout.artifacts_url)
+                named = self._environ.get("HYDRACORE_ARTIFACTS_URL")
+                store = store_at(named or self.layout.artifacts_url, self._environ)
                 await content.ensure_tenant(kube, content.FIRST_TENANT)
                 version = content.FIRST_VERSION
                 bundle = await content.ensure_runtime(self.layout, kube, store, version)
@@ -135,6 +141,7 @@ class Run:
             "HYDRACORE_API_URL": self._record.api_url,
             "HYDRACORE_API_KEY": api_key,
             "HYDRACORE_OPS_TOKEN": self.layout.ops_token.read_text().strip(),
+            **store_location(self._environ),
         }
 
     def _choose_addresses(self) -> Addresses:

@@ -72,17 +72,17 @@ def phase_of(rollout: RolloutScope) -> Phase:
 
 
 def _ended(rollout: RolloutScope) -> Phase:
-    bad = len(rollout.failed) + len(rollout.uncertain)
-    good = len(rollout.succeeded)
+    counts = rollout.counts
+    bad, good = counts.failed + counts.uncertain, counts.succeeded
     if rollout.rollout.status.state == "cancelled" or _cancelled(rollout, bad):
         by = cancelled_by(rollout.rollout) if rollout.cancel is not None else "a person"
-        how = _tally(rollout) if rollout.total else "before it had any target"
+        how = _tally(rollout) if counts.total else "before it had any target"
         return Phase("cancelled", CANCELLED, f"cancelled by {by}: {how}")
     if bad:
         return Phase("failed", TARGETS_FAILED, _tally(rollout))
     if good:
         return Phase("succeeded", COMPLETED, _tally(rollout))
-    if rollout.cancelled:
+    if counts.cancelled:
         return Phase("cancelled", CANCELLED, f"no target was executed: {_why_cancelled(rollout)}")
     skipped = rollout.rollout.status.skipped
     left = f"; {count(skipped.count, 'instance')} skipped" if skipped and skipped.count else ""
@@ -93,7 +93,8 @@ def _cancelled(rollout: RolloutScope, bad: int) -> bool:
     """Whether a cancel ended it. One that came when all had succeeded stopped nothing."""
     if rollout.cancel is None or rollout.stored_final:
         return False
-    return bool(rollout.cancelled or bad or not rollout.succeeded)
+    counts = rollout.counts
+    return bool(counts.cancelled or bad or not counts.succeeded)
 
 
 def _under_way(rollout: RolloutScope) -> Phase:
@@ -125,7 +126,7 @@ def _state(rollout: RolloutScope) -> RolloutState:
 
 
 def _progress(rollout: RolloutScope) -> str:
-    if not rollout.total:
+    if not rollout.counts.total:
         return ""
     flying, waiting = len(rollout.in_progress), len(rollout.queued)
     return f"{_tally(rollout)}, {flying} in flight, {waiting} queued"
@@ -133,16 +134,17 @@ def _progress(rollout: RolloutScope) -> str:
 
 def _tally(rollout: RolloutScope) -> str:
     """Write what became of the targets: ``4 of 6 succeeded, 1 failed``."""
-    total = rollout.total
-    text = f"{len(rollout.succeeded)} of {count(total, 'target')} succeeded"
-    for group, word in (
-        (rollout.failed, "failed"),
-        (rollout.uncertain, "uncertain"),
-        (rollout.cancelled, "cancelled"),
+    counts = rollout.counts
+    text = f"{counts.succeeded} of {count(counts.total, 'target')} succeeded"
+    for number, word in (
+        (counts.failed, "failed"),
+        (counts.uncertain, "uncertain"),
+        (counts.cancelled, "cancelled"),
     ):
-        if group:
-            text += f", {len(group)} {word}"
-    return text
+        if number:
+            text += f", {number} {word}"
+    gone = rollout.removed.total
+    return f"{text} ({gone} of them deleted by hand)" if gone else text
 
 
 def _why_cancelled(rollout: RolloutScope) -> str:
@@ -150,4 +152,6 @@ def _why_cancelled(rollout: RolloutScope) -> str:
     for target in rollout.cancelled:
         condition = find(target.status.conditions, SUCCEEDED)
         reasons[condition.reason if condition is not None else CANCELLED] += 1
+    if rollout.removed.cancelled:
+        reasons["deleted by hand"] = rollout.removed.cancelled
     return ", ".join(f"{number} {reason}" for reason, number in sorted(reasons.items()))

@@ -13,7 +13,7 @@ from hydracore_core.rollouts.model import Note, Slot, TenantView
 from hydracore_core.rollouts.outbox import Outbox
 from hydracore_core.windows import WindowState
 from hydracore_crds import Instance, Rollout, RolloutTarget
-from hydracore_crds.rollout import FINAL_STATES, CancelMode
+from hydracore_crds.rollout import FINAL_STATES, CancelMode, Counts
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
@@ -35,6 +35,7 @@ class RolloutScope:
         cancel: How it is cancelled, if it is.
         queued: Targets by stored state; likewise the next five.
         waiting: Queued targets that this plan did not cancel.
+        removed: Targets that were deleted by hand, by what they count as.
         taken: Slots that its targets hold.
         drained: Targets that time or deletion settles in this very plan: what they mean for the
             threshold is only known in the next one, so nothing starts until then.
@@ -59,6 +60,7 @@ class RolloutScope:
     uncertain: list[RolloutTarget] = field(default_factory=list)
     cancelled: list[RolloutTarget] = field(default_factory=list)
     waiting: list[RolloutTarget] = field(default_factory=list)
+    removed: Counts = field(default_factory=Counts)
     taken: int = 0
     drained: int = 0
     gate: Gate | None = None
@@ -83,14 +85,24 @@ class RolloutScope:
         return f"rollout/{self.rollout.metadata.name}"
 
     @property
-    def total(self) -> int:
-        """How many targets it has."""
-        return self.executed + len(self.queued) + len(self.in_progress) + len(self.cancelled)
+    def counts(self) -> Counts:
+        """Its targets by stored state, those that were deleted by hand among them."""
+        gone = self.removed
+        found = {
+            "queued": len(self.queued),
+            "in_progress": len(self.in_progress),
+            "succeeded": len(self.succeeded) + gone.succeeded,
+            "failed": len(self.failed) + gone.failed,
+            "uncertain": len(self.uncertain) + gone.uncertain,
+            "cancelled": len(self.cancelled) + gone.cancelled,
+        }
+        return Counts(total=sum(found.values()), **found)
 
     @property
     def executed(self) -> int:
         """How many targets ran to an end: succeeded, failed or uncertain."""
-        return len(self.succeeded) + len(self.failed) + len(self.uncertain)
+        counts = self.counts
+        return counts.succeeded + counts.failed + counts.uncertain
 
     @property
     def unfinished(self) -> bool:

@@ -54,22 +54,9 @@ def is_urgent(old: RolloutStatus, new: RolloutStatus) -> bool:
     def sign(status: RolloutStatus) -> tuple[object, ...]:
         reasons = {(c.type, c.status, c.reason) for c in status.conditions}
         halt = (status.halt_reason is None, status.halted_at)
-        return status.state, halt, status.targets_created, reasons
+        return status.state, halt, status.targets_created, status.removed, reasons
 
     return sign(old) != sign(new)
-
-
-def counts_of(rollout: RolloutScope) -> Counts:
-    """Return the targets by stored state."""
-    return Counts(
-        total=rollout.total,
-        queued=len(rollout.queued),
-        in_progress=len(rollout.in_progress),
-        succeeded=len(rollout.succeeded),
-        failed=len(rollout.failed),
-        uncertain=len(rollout.uncertain),
-        cancelled=len(rollout.cancelled),
-    )
 
 
 def compute(scope: TenantScope, rollout: RolloutScope) -> RolloutStatus:
@@ -80,7 +67,7 @@ def compute(scope: TenantScope, rollout: RolloutScope) -> RolloutStatus:
     """
     stored = rollout.rollout.status
     generation = rollout.rollout.metadata.generation
-    counts = counts_of(rollout)
+    counts = rollout.counts
     if rollout.stored_final and not rollout.unfinished and not _evidence(stored, counts):
         if stored.observed_generation == generation:
             return stored
@@ -91,6 +78,7 @@ def compute(scope: TenantScope, rollout: RolloutScope) -> RolloutStatus:
             "observed_generation": generation,
             "state": phase.state,
             "counts": counts,
+            "removed": rollout.removed if rollout.removed.total else None,
             "started_at": stored.started_at or _first_start(rollout),
             "completed_at": _completed_at(scope, rollout) if phase.final else None,
             "halt_reason": rollout.halt_reason,

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from hydracore_core.policies import parallel_limit
 from hydracore_core.rollouts.model import TenantView
+from hydracore_core.rollouts.removed import account
 from hydracore_core.rollouts.scope import RolloutScope, TenantScope, age_key, queue_key
 from hydracore_core.rollouts.wishes import cancel_mode
 from hydracore_core.windows import window_state
@@ -30,6 +31,7 @@ def survey(view: TenantView) -> TenantScope:
     )
     _file_targets(scope)
     _count_slots(scope)
+    account(scope)
     if scope.window.next_change is not None:
         scope.wakes.append(scope.window.next_change)
     return scope

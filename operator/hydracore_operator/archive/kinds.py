@@ -47,6 +47,7 @@ class Archivable(Protocol[R]):
         Raises:
             HistoryUnavailable: It is locked or away.
             NotKeptError: What was read back is something else.
+            NotFound: It is gone from the cluster already.
             KubeError: What goes with it could not be listed.
         """
         ...

@@ -65,6 +65,10 @@ class ArchiveReconciler:
                 await self._archive(key, kind, obj)
                 return due
             return await self._remove(kind, obj)
+        except NotFound:
+            kind.store.remove(obj.key, obj.metadata.uid)
+            self._saved.pop(key, None)
+            return None
         except HistoryError as error:
             if due is not None and self._ctx.now() >= due:
                 await say_waiting(self._ctx, kind, obj)

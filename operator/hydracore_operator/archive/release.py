@@ -40,12 +40,20 @@ async def release(ctx: Context, kind: Archivable[R], obj: R) -> bool:
         log.warning("release_waits", kind=obj.KIND.kind, key=obj.key, error=str(error))
         await say_waiting(ctx, kind, obj)
         return False
+    except NotFound:
+        kind.store.remove(obj.key, obj.metadata.uid)
+        return True
     ctx.epoch()
     others = [name for name in obj.metadata.finalizers if name != FINALIZER]
     try:
-        kind.store.upsert(await ctx.kube.set_finalizers(obj, others))
+        answer = await ctx.kube.set_finalizers(obj, others)
     except NotFound:
         return True
+    if others:
+        kind.store.upsert(answer)
+    else:
+        # It is gone, but the answer to this write bears the old version and still shows it.
+        kind.store.remove(obj.key, obj.metadata.uid)
     log.info("released", kind=obj.KIND.kind, key=obj.key)
     return True
 

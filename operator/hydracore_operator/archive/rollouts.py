@@ -9,7 +9,7 @@ from hydracore_core.executions import spec_hash
 from hydracore_core.rollouts.expiry import has_begun, still_needed
 from hydracore_crds import Rollout, RolloutTarget
 from hydracore_crds.rollout import FINAL_STATES, RolloutStatus
-from hydracore_kube import ObjectStore
+from hydracore_kube import NotFound, ObjectStore
 from hydracore_operator.archive.kinds import NotKeptError
 from hydracore_operator.archive.plain import plain, plain_all, waits
 from hydracore_operator.context import Context
@@ -52,9 +52,12 @@ class RolloutArchiver:
         Raises:
             HistoryUnavailable: History is locked or away.
             NotKeptError: What was read back is something else.
+            NotFound: The rollout is gone, so that its targets are going too: what was archived
+                before is more than what could be archived now.
             KubeError: The targets could not be listed.
         """
         targets = await self._targets(obj)
+        await self._still_there(obj)
         history, metadata = self._ctx.history, obj.metadata
         namespace = metadata.namespace or ""
         if has_begun(obj, targets):
@@ -96,3 +99,14 @@ class RolloutArchiver:
         )
         own = [t for t in found if any(o.uid == uid for o in t.metadata.owner_references)]
         return sorted(own, key=lambda t: (t.spec.order, t.metadata.name))
+
+    async def _still_there(self, obj: Rollout) -> None:
+        """Look at it after its targets were listed: only while it is there is the list whole.
+
+        Raises:
+            NotFound: It is gone; one of the same name is another.
+        """
+        metadata = obj.metadata
+        fresh = await self._ctx.kube.get(Rollout, metadata.name, metadata.namespace)
+        if fresh.metadata.uid != metadata.uid:
+            raise NotFound(f"Rollout {obj.key} of uid {metadata.uid} is gone; another has its name")

@@ -27,7 +27,7 @@ JITTER = 0.1
 """Intervals differ by so much of their length, so that agents are not asked in step."""
 DOUBT_SHARE = 1 / 3
 """An agent whose last poll differs from what is believed is asked again after this share."""
-TICK_SECONDS = 0.01
+TICK_SECONDS = 0.05
 """Polls that fall due within one tick start together: fewer wake-ups, unnoticeable lag."""
 AFTER_PUSH_PER_SECOND = 25
 """How many agents that a rollout has finished with are asked in a second: what follows from their

@@ -16,9 +16,6 @@ from hydracore_operator.providers.base import CLUSTER_LABEL
 from hydracore_operator.providers.build import build_providers
 from hydracore_operator.providers.errors import ProviderError, ServerNotFoundError
 
-SWEEP_SECONDS = 60.0
-GRACE = timedelta(minutes=5)
-"""How long a server must have been seen without an owner, at every sighting."""
 FEW = 2
 """More orphans at once than this, and than half of all servers, look like a lost or empty API
 server rather than like orphans: then nothing is deleted."""
@@ -37,7 +34,7 @@ class Collector:
     async def run(self) -> None:
         """Sweep until cancelled."""
         while True:
-            await self._ctx.clock.sleep(SWEEP_SECONDS)
+            await self._ctx.clock.sleep(self._ctx.settings.orphan_sweep_seconds)
             try:
                 await self.sweep()
             except (ProviderError, KubeError, HistoryUnavailable, NotLeader) as error:
@@ -70,10 +67,11 @@ class Collector:
         return [await self._delete(p, s) for p, s in orphans if s.id in due]
 
     def _due(self, orphans: list[Server]) -> set[str]:
-        """Remember the first sighting of each; return those that have been there long enough."""
+        """Remember the first sighting of each; return those orphaned at every sighting for long."""
         now = self._ctx.now()
+        grace = timedelta(seconds=self._ctx.settings.orphan_grace_seconds)
         self._first_seen = {s.id: self._first_seen.get(s.id, now) for s in orphans}
-        return {server_id for server_id, at in self._first_seen.items() if now - at >= GRACE}
+        return {server_id for server_id, at in self._first_seen.items() if now - at >= grace}
 
     async def _delete(self, provider: Provider, server: Server) -> str:
         self._ctx.epoch()

@@ -1,4 +1,4 @@
-"""Deletion: push stopped, server gone, tombstone written, rows removed, finalizer released."""
+"""Deletion: push stopped, server and artifacts gone, tombstone written, finalizer released."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 
+from hydracore_artifacts.errors import StoreUnavailable
 from hydracore_crds import Instance, conditions
 from hydracore_crds.base import set_condition
 from hydracore_crds.names import FINALIZER
@@ -21,6 +22,9 @@ from hydracore_operator.providers.errors import ProviderError, ServerNotFoundErr
 
 PUSH_SECONDS = 60
 """How long the rollout engine may take to settle its target before deletion goes on anyway."""
+
+STORE_AGAIN = timedelta(seconds=10)
+"""When an object store that was away is asked again."""
 
 _SECRET_ANNOTATIONS = ("kubectl.kubernetes.io/last-applied-configuration",)
 
@@ -59,6 +63,9 @@ async def _take(scope: Scope, step: Step) -> Problem | None:
         return problem_of(error)
     except HistoryUnavailable as error:
         return history_problem(error)
+    except StoreUnavailable as error:
+        text = f"deletion waits: its artifacts are not deleted yet ({error})"
+        return Problem(error.reason, text, STORE_AGAIN)
 
 
 async def _say(scope: Scope, problem: Problem) -> None:
@@ -131,6 +138,17 @@ async def _find(scope: Scope, provider: Provider) -> Server | None:
     return await provider.find(own)
 
 
+async def _artifacts_gone(scope: Scope) -> Problem | None:
+    """Delete what the object store has of this Instance."""
+    if not scope.instance_id or holder_of_id(scope) is not None:
+        return None  # what lies there under this id belongs to another Instance
+    scope.ctx.epoch()
+    deleted = await scope.ctx.artifacts.instances.delete_all(scope.instance_id)
+    if deleted:
+        log.info("instance_artifacts_deleted", instance=scope.instance.key, objects=deleted)
+    return None
+
+
 async def _remembered(scope: Scope) -> Problem | None:
     """Write tombstone and snapshot; then remove what only a living instance needs."""
     instance_id = scope.instance_id
@@ -183,4 +201,4 @@ def snapshot(instance: Instance) -> dict[str, Any]:
     }
 
 
-STEPS: tuple[Step, ...] = (_push_settled, _server_gone, _remembered)
+STEPS: tuple[Step, ...] = (_push_settled, _server_gone, _artifacts_gone, _remembered)

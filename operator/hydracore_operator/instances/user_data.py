@@ -32,7 +32,7 @@ def user_data(ctx: Context, instance: Instance, bundle: Bundle) -> dict[str, Any
     return {
         "instanceId": instance_id,
         "agentName": instance.spec.agent_name or instance.metadata.name,
-        "profile": _profile(instance),
+        "profile": profile(instance),
         "apiUrl": ctx.settings.agent_api_url,
         "bootstrapToken": first_token(ctx, instance_id),
         "controlPlaneKeys": [{"kid": ctx.key.kid, "publicKey": ctx.key.public_key_base64}],
@@ -40,10 +40,12 @@ def user_data(ctx: Context, instance: Instance, bundle: Bundle) -> dict[str, Any
         "trialSeconds": ctx.settings.agent_trial_seconds,
         "heartbeatSeconds": ctx.settings.health_interval_seconds,
         "runtime": _runtime(bundle),
+        "llm": [dict(one) for one in ctx.llm],
     }
 
 
-def _profile(instance: Instance) -> dict[str, Any]:
+def profile(instance: Instance) -> dict[str, Any]:
+    """Return what an agent is told about whom it serves and how."""
     spec = instance.spec
     return {
         "presetId": spec.preset_id,

@@ -2,6 +2,7 @@
 
 from hydracore_operator.providers.base import (
     Provider,
+    Reboot,
     Server,
     ServerRequest,
     find_labels,
@@ -13,6 +14,7 @@ from hydracore_operator.providers.registry import Providers
 __all__ = [
     "Provider",
     "Providers",
+    "Reboot",
     "Server",
     "ServerRequest",
     "find_labels",

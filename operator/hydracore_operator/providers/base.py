@@ -45,6 +45,19 @@ class Server:
 
 
 @dataclass(frozen=True, slots=True)
+class Reboot:
+    """A restart of a whole server that was asked for.
+
+    Attributes:
+        requested_at: When it began.
+        booted: The server was started since.
+    """
+
+    requested_at: datetime
+    booted: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ServerRequest:
     """What to create. The same name and labels again mean the same server.
 
@@ -106,6 +119,41 @@ class Provider(Protocol):
 
         Raises:
             ServerNotFoundError: there is none.
+        """
+        ...
+
+    async def reboot(self, server_id: str, *, request_id: str, not_after: datetime) -> Reboot:
+        """Restart the whole server, at most once for a request id.
+
+        Args:
+            server_id: The server.
+            request_id: Asked again with the same, nothing is done.
+            not_after: From then on it is not begun.
+
+        Returns:
+            What is known of this request now.
+
+        Raises:
+            ServerNotFoundError: there is none.
+            TooLateError: the time is over, or it was forbidden; it was not begun before.
+            UnknownOutcomeError: it may have been begun; use :meth:`reboot_of`.
+        """
+        ...
+
+    async def reboot_of(self, server_id: str, request_id: str) -> Reboot | None:
+        """Return what became of a reboot; None if the provider has not begun it.
+
+        Raises:
+            ServerNotFoundError: there is none.
+        """
+        ...
+
+    async def forbid_reboot(self, server_id: str, request_id: str) -> Reboot | None:
+        """Return what became of a reboot; None if it has not begun, and from now on never will.
+
+        Raises:
+            ServerNotFoundError: there is none.
+            UnknownOutcomeError: the provider cannot promise that.
         """
         ...
 

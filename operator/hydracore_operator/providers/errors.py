@@ -76,6 +76,12 @@ class TransientError(ProviderError):
     hint = "It is tried again"
 
 
+class TooLateError(ProviderError):
+    """The call came after the time until which it was wanted; nothing was done."""
+
+    hint = "Ask again if it is still wanted"
+
+
 class UnknownOutcomeError(ProviderError):
     """The call may have been carried out: look before another try."""
 

@@ -17,6 +17,7 @@ from hydracore_crds.names import MANAGED_BY_LABEL
 from hydracore_kube import AlreadyExists, Conflict, KubeError, NotFound
 from hydracore_operator.rollouts.entries import Changed, Entry, change, decode, encode, slots
 
+LEDGER_PREFIX = "slots-"
 NAMESPACE_ANNOTATION = "hydracore.io/tenant-namespace"
 """On a ledger: the namespace it is for, for people."""
 
@@ -49,7 +50,7 @@ class UnreadableLedgerError(ValueError):
 
 def ledger_name(namespace_uid: str) -> str:
     """Return the name of a tenant's ledger; a namespace of the same name inherits nothing."""
-    return f"slots-{namespace_uid}"
+    return f"{LEDGER_PREFIX}{namespace_uid}"
 
 
 class Ledger:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import structlog
+
 from hydracore_core.rollouts.model import Report
 from hydracore_core.rollouts.status import is_urgent
-from hydracore_crds import Rollout
+from hydracore_crds import Rollout, RolloutTarget
 from hydracore_crds.base import GROUP
 from hydracore_crds.rollout import RolloutStatus
 from hydracore_operator.rollouts.tenant import Tenant
+
+log = structlog.get_logger(__name__)
 
 
 class OutdatedError(Exception):
@@ -34,6 +38,9 @@ async def report(tenant: Tenant, intent: Report) -> float | None:
             return due - now
     basis = _basis(seen)
 
+    if intent.status.removed != seen.status.removed:
+        await _confirm_removed(tenant, seen, intent.status)
+
     def decide(fresh: Rollout) -> RolloutStatus:
         if _basis(fresh) != basis:
             raise OutdatedError(f"rollout {fresh.key} changed while its status was decided")
@@ -42,6 +49,27 @@ async def report(tenant: Tenant, intent: Report) -> float | None:
     await tenant.writes.status(tenant.ctx.stores.rollouts, seen, decide)
     tenant.reported[uid] = now
     return None
+
+
+async def _confirm_removed(tenant: Tenant, rollout: Rollout, status: RolloutStatus) -> None:
+    """Look afresh before targets are taken for deleted: a watch may only be late.
+
+    Raises:
+        OutdatedError: More targets are there than was thought.
+        KubeError: They could not be listed.
+    """
+    name, uid = rollout.metadata.name, rollout.metadata.uid
+    found, _ = await tenant.ctx.kube.list(
+        RolloutTarget, tenant.namespace, field_selector=f"spec.rolloutName={name}"
+    )
+    for target in found:
+        tenant.ctx.stores.targets.upsert(target)
+    owned = sum(any(o.uid == uid for o in t.metadata.owner_references) for t in found)
+    if status.counts is None or status.removed is None:
+        raise OutdatedError(f"rollout {rollout.key}: what was removed is not counted")
+    if owned + status.removed.total != status.counts.total:
+        raise OutdatedError(f"rollout {rollout.key} has {owned} targets, not as many as was seen")
+    log.warning("targets_deleted_by_hand", rollout=rollout.key, removed=status.removed.total)
 
 
 def _basis(rollout: Rollout) -> tuple[object, ...]:

@@ -143,7 +143,7 @@ async def test_a_wrong_range_starts_over(pull, range_, status) -> None:
     assert "range" not in host.requests[1].headers
 
 
-@pytest.mark.parametrize("status", [301, 302, 400, 401, 403, 404, 410])
+@pytest.mark.parametrize("status", [301, 302, 303, 308, 400, 401, 403, 404, 410])
 async def test_a_refusal_is_not_asked_again(pull, status) -> None:
     host = Host(httpx.Response(status, headers={"location": "http://elsewhere.example/"}))
     with pytest.raises(Rejected, match=f"store.example refuses the bundle with status {status}"):

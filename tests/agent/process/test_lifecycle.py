@@ -109,12 +109,25 @@ def test_a_power_cycle_is_a_real_exit_and_comes_back(make_box) -> None:
     box.start()
     before = box.status()["pid"]
     begun = time.monotonic()
-    assert box.call("POST", "/api/actions/power-cycle").json() == {"accepted": True}
+    order = box.action()
+    assert box.call("POST", "/api/actions/power-cycle", order).status_code == 202
     until("the old process is gone", lambda: not is_alive(before))
     until("back", box.alive)
     took = time.monotonic() - begun
     assert box.status()["pid"] != before
     assert 2.0 <= took < 8.0, "two seconds of pause and a start"
+    report = box.ask(f"/api/actions/{order['actionId']}")
+    assert report is not None
+    assert (report["state"], report["detail"]["pidBefore"]) == ("succeeded", str(before))
+    assert report["detail"]["pidAfter"] == str(box.status()["pid"])
+    # Sent again, it is answered and not carried out.
+    again = box.call("POST", "/api/actions/power-cycle", order)
+    assert (again.status_code, again.json()) == (200, report)
+    assert [line["event"] for line in box.actions(order["actionId"])] == [
+        "accepted",
+        "restarting",
+        "succeeded",
+    ]
 
 
 def test_sigterm_stops_everything(box) -> None:

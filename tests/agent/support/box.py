@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -172,6 +173,17 @@ class Box:
             return report if report and report["state"] in states else None
 
         return until(f"task {task_id} is {states}", there)
+
+    def action(self, **changes: Any) -> dict[str, Any]:
+        """Return the body of a request for an action."""
+        base = {"actionId": str(uuid.uuid4()), "epoch": 1, "notAfter": int(time.time()) + 60}
+        return {**base, **changes}
+
+    def actions(self, action_id: str) -> list[dict[str, Any]]:
+        """Return the ledger's lines of an action."""
+        path = self.folder / "state" / "actions.jsonl"
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        return [line for line in lines if line["actionId"] == action_id]
 
     def ledger(self, *events: str) -> list[dict[str, Any]]:
         path = self.folder / "state" / "ledger.jsonl"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from pathlib import Path
@@ -10,8 +11,14 @@ from typing import Any
 import httpx
 import jwt
 
+from hydracore_agent.actions.deeds import all_deeds
+from hydracore_agent.actions.endpoints import ActionEndpoints
+from hydracore_agent.actions.memory import ActionMemory
+from hydracore_agent.actions.runner import ActionRunner
 from hydracore_agent.app import Surface, build_app
 from hydracore_agent.auth import ControlAuth
+from hydracore_agent.chat.breaker import Breakers
+from hydracore_agent.chat.chain import Chain
 from hydracore_agent.chat.conversations import Conversations
 from hydracore_agent.chat.endpoint import ChatEndpoint
 from hydracore_agent.chat.model import OfflineModel
@@ -32,6 +39,7 @@ from hydracore_agent.running import RunningRelease
 from hydracore_agent.settings import Tuning
 from hydracore_agent.status import StatusReporter
 from hydracore_agent.trust import TrustStore
+from hydracore_agent.updates.config import ConfigStore
 from tests.agent.support.keys import INSTANCE
 from tests.agent.support.world import NEW, OLD, World
 
@@ -49,15 +57,20 @@ class Bench:
     def __init__(self, world: World) -> None:
         self.world = world
         self.left = 0
+        self.has_left = asyncio.Event()
         self.check = CheckResult(HEALTHY, "fine")
         world.install(world.layout.release(OLD), "old")
         Releases(world.layout).set_current(OLD, None, None)
         self.identity = Identity.load(world.layout.identity)
         self.trust = TrustStore.load(world.layout.trust, world.settings())
         self.health = HealthMonitor({"part": self._subsystem()}, world.clock)
+        self.config = ConfigStore.load(world.layout.config, world.settings().config)
+        self.breakers = Breakers(["one", "two"], world.clock.monotonic)
         self.runner = self._runner()
+        self.status = self._status()
+        self.actions = self.next_actions()
         self.chat = ChatEndpoint(
-            OfflineModel("Ada", "Grace", [SHOUT, BOOM]),
+            Chain([], OfflineModel(lambda: self.config.current, [SHOUT, BOOM]), self.breakers),
             Conversations(world.layout.conversations),
             world.clock,
         )
@@ -77,9 +90,21 @@ class Bench:
         world = self.world
         return OrderRunner(world.layout, world.memory, installer, around, world.clock)
 
-    def _surface(self) -> Surface:
+    def next_actions(self) -> ActionRunner:
+        """Return the runner of a new process on the same folder."""
+        layout, clock = self.world.layout, self.world.clock
+        return ActionRunner(
+            ActionMemory(layout.actions, layout.actions_ledger, clock),
+            self.world.memory,
+            all_deeds(self.health, self.config, self.breakers),
+            leave=self.leave,
+            on_trial=self.status.on_trial,
+            now=clock,
+        )
+
+    def _status(self) -> StatusReporter:
         world = self.world
-        status = StatusReporter(
+        return StatusReporter(
             instance_id=INSTANCE,
             release=RunningRelease.load(world.layout, OLD),
             releases=Releases(world.layout),
@@ -89,19 +114,23 @@ class Bench:
             runner=self.runner,
             connections=lambda: 3,
         )
+
+    def _surface(self) -> Surface:
+        world = self.world
         polls = PollAuth(INSTANCE, self.identity.private_key, self.trust, world.clock)
         auth = ControlAuth(INSTANCE, self.trust, world.clock, polls)
         return Surface(
             frame=Frame(auth, self.identity, INSTANCE, world.clock, polls),
             health=self.health,
-            status=status,
+            status=self.status,
             orders=OrderEndpoints(self.runner, world.memory, self.trust, INSTANCE, world.clock),
+            actions=ActionEndpoints(self.actions),
             chat=self.chat,
-            leave=self.leave,
         )
 
     def leave(self) -> None:
         self.left += 1
+        self.has_left.set()
 
     def token(self, **changes: Any) -> str:
         return self.world.signer.token(self.world.clock.monotonic(), **changes)

@@ -83,6 +83,7 @@ async def live(
         name="test",
         scopes=["instances:*"],
         admin=True,
+        tenant_wide=True,
         created_by="tests",
         at=START,
     )

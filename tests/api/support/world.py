@@ -26,6 +26,7 @@ from hydracore_crds import (
     Bundle,
     Condition,
     Instance,
+    InstanceAction,
     InstanceClass,
     ObjectMeta,
     OwnerReference,
@@ -199,6 +200,26 @@ class World:
         }
         return self.kube.put(RolloutTarget.model_validate(wire))
 
+    def action(
+        self,
+        name: str,
+        instance: Instance,
+        action: str = "power-cycle",
+        *,
+        metadata: dict[str, Any] | None = None,
+        **status: Any,
+    ) -> InstanceAction:
+        wire = {
+            "metadata": {
+                "name": name,
+                "namespace": instance.metadata.namespace,
+                **(metadata or {}),
+            },
+            "spec": {"instanceName": instance.metadata.name, "action": action},
+            "status": status,
+        }
+        return self.kube.put(InstanceAction.model_validate(wire))
+
     def report(self, rollout: Rollout, **status: Any) -> Rollout:
         """Write a rollout's status as the operator does; counts from its targets."""
         targets = self.services.cache.targets_by_rollout.get(
@@ -249,7 +270,7 @@ async def make_world(folder: Path, **settings: Any) -> World:
         cache=cache,
         history=history,
         agents=AgentClient(key, subject="api", now=lambda: datetime.now(UTC)),
-        artifacts=ArtifactStore(found.artifacts_url),
+        artifacts=ArtifactStore.of(found),
         control_plane_key=key,
         trusted_keys=TrustedKeys.load(found.trusted_bundle_keys_file),
         authenticator=KeyAuthenticator(history.keys, SECRET, now=clock),

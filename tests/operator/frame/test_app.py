@@ -28,6 +28,7 @@ from hydracore_operator.settings import OperatorSettings
 from hydracore_operator.wiring import Factories
 from tests.operator.frame.fakes import until
 from tests.operator.frame.test_watching import _wire
+from tests.support.postgres.server import PostgresServer
 
 pytestmark = pytest.mark.cluster
 LEASE = Where("coordination.k8s.io/v1", "leases", "hydracore-system", "hydracore-operator")
@@ -46,6 +47,7 @@ class Recorder:
     def factories(self) -> Factories:
         return Factories(
             instances=self._build("instances"),
+            actions=self._build("actions"),
             bundles=self._build("bundles"),
             policies=self._build("policies"),
             tenants=self._build("tenants"),
@@ -241,7 +243,8 @@ async def test_status_is_served(settings: OperatorSettings, free_port: int) -> N
         async with session.get(f"http://{address}/status") as answer:
             status = json.loads(await answer.text())
     assert status["leading"] is True
-    assert set(status["queues"]) == {"bundles", "policies", "instances", "tenants", "archive"}
+    queues = {"bundles", "policies", "instances", "actions", "tenants", "archive"}
+    assert set(status["queues"]) == queues
 
 
 @pytest.fixture
@@ -280,6 +283,30 @@ async def test_a_database_that_was_not_migrated_is_refused(
     broken = settings.model_copy(update={"database_url": url})
     assert await run(broken, factories=Recorder().factories()) == 1
     assert "hydracore migrate" in capsys.readouterr().err
+
+
+async def test_it_leads_while_the_database_server_is_away_and_stops_if_it_is_not_migrated(
+    settings: OperatorSettings, postgres: PostgresServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A restart during an outage must not stop what runs; later a foreign database must."""
+    recorder = Recorder()
+    away = settings.model_copy(update={"database_url": postgres.url("postgres")})
+    postgres.stop()
+    try:
+        async with asyncio.timeout(60):
+            task = asyncio.create_task(run(away, factories=recorder.factories()))
+            while not recorder.health:
+                assert not task.done(), capsys.readouterr().err
+                await asyncio.sleep(0.05)
+            postgres.start()
+            assert await task == 1
+    finally:
+        if not postgres.running:
+            postgres.start()
+    said = capsys.readouterr().err
+    assert "history_away_at_start" in said
+    assert "hydracore migrate" in said
+    assert postgres.password not in said
 
 
 async def test_a_taken_port_is_named(

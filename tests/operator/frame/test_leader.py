@@ -155,6 +155,57 @@ async def test_a_lease_deleted_while_held_never_lowers_the_epoch() -> None:
     assert await one.acquire() == 6
 
 
+async def test_a_process_that_bears_its_predecessors_name_leads_under_another_epoch() -> None:
+    """As with a container that is started again under a fixed identity."""
+    server, clock = LeaseServer(), FakeClock()
+    before, after = _elector(server, clock, "pod-0"), _elector(server, clock, "pod-0")
+    await before.acquire()
+    async with _task(after.acquire()) as waiting:
+        await clock.advance(14.9)
+        assert not waiting.done()
+        await clock.advance(4)
+        assert waiting.result() == 2
+
+
+async def test_a_leadership_begins_above_every_epoch_on_record() -> None:
+    server, clock, record = LeaseServer(), FakeClock(), 7
+
+    async def floor() -> int:
+        return record
+
+    def elector(identity: str) -> Elector:
+        return Elector(server.client(), namespace="s", identity=identity, clock=clock, floor=floor)
+
+    one = elector("one")
+    assert await one.acquire() == 8  # the Lease was deleted: without the record it would be 1
+    await one.release()
+    record = 3
+    assert await elector("two").acquire() == 9
+    record = 20
+    server.spec.pop("holderIdentity")
+    assert await elector("three").acquire() == 21
+    assert server.spec["leaseTransitions"] == 21
+
+
+async def test_nobody_leads_while_the_record_cannot_be_read() -> None:
+    server, clock = LeaseServer(), FakeClock()
+    away = True
+
+    async def floor() -> int:
+        if away:
+            raise Unavailable("away")
+        return 4
+
+    one = Elector(server.client(), namespace="s", identity="one", clock=clock, floor=floor)
+    async with _task(one.acquire()) as waiting:
+        await clock.advance(30)
+        assert not waiting.done()
+        assert server.lease is None
+        away = False
+        await clock.advance(5)
+        assert waiting.result() == 5
+
+
 @pytest.mark.cluster
 async def test_two_candidates_on_the_real_api_server(operator_kubeconfig: str) -> None:
     kube = await KubeClient.connect(operator_kubeconfig, field_manager="test")

@@ -9,6 +9,7 @@ import pytest
 from hydracore_crds import (
     Bundle,
     Instance,
+    InstanceAction,
     InstanceClass,
     Resource,
     Rollout,
@@ -31,6 +32,7 @@ SPECS: dict[type[Resource], dict[str, Any]] = {
         "regions": {"eu": "here"},
         "bundleName": NAME,
     },
+    InstanceAction: {"instanceName": "i", "action": "power-cycle"},
     Bundle: {
         "component": "runtime",
         "slug": "expressclaw",
@@ -97,6 +99,9 @@ def world() -> World:
     made.put(UpdatePolicy, "default", "t")
     made.put(Rollout, "r", "t")
     made.put(RolloutTarget, "r-00000", "t")
+    made.put(InstanceAction, "a", "t")
+    made.put(InstanceAction, "over", "t", status={"state": "succeeded"})
+    made.put(InstanceAction, "other", "t", spec={"instanceName": "j"})
     made.wakeups.start()
     return made
 
@@ -107,6 +112,10 @@ def test_at_the_start_everything_known_is_woken(world: World) -> None:
         f"bundles:{NAME}",
         "instances:t/i",
         "instances:u/elsewhere",
+        "actions:t/a",
+        "actions:t/other",
+        "actions:t/over",
+        "archive:instanceactions/t/over",
         "policies:t/default",
         "tenants:t",
         "tenants:u",
@@ -114,7 +123,16 @@ def test_at_the_start_everything_known_is_woken(world: World) -> None:
 
 
 CHANGES: list[tuple[str, type[Resource], str, str | None, dict[str, Any], set[str]]] = [
-    ("instance", Instance, "i", "t", {}, {"instances:t/i", "tenants:t"}),
+    ("instance", Instance, "i", "t", {}, {"instances:t/i", "tenants:t", "actions:t/a"}),
+    ("action", InstanceAction, "a", "t", {}, {"actions:t/a"}),
+    (
+        "action that is over, for which another waits",
+        InstanceAction,
+        "over",
+        "t",
+        {"status": {"state": "succeeded"}},
+        {"actions:t/over", "actions:t/a", "archive:instanceactions/t/over"},
+    ),
     ("class", InstanceClass, "small", None, {}, {"instances:t/i"}),
     ("bundle", Bundle, NAME, None, {}, {f"bundles:{NAME}", "instances:t/i", "tenants:t"}),
     (
@@ -142,7 +160,7 @@ CHANGES: list[tuple[str, type[Resource], str, str | None, dict[str, Any], set[st
         "r-00000",
         "t",
         {"status": {"state": "in_progress"}},
-        {"tenants:t", "policies:t/default"},
+        {"tenants:t", "policies:t/default", "actions:t/a"},
     ),
     ("namespace", Namespace, "t", None, {}, {"tenants:t", "policies:t/default"}),
 ]
@@ -169,7 +187,7 @@ def test_a_change_wakes(
 def test_a_deletion_wakes_too(world: World) -> None:
     world.woken()
     world.stores.instances.remove("t/i", "Instance-t-i")
-    assert world.woken() == {"instances:t/i", "tenants:t"}
+    assert world.woken() == {"instances:t/i", "tenants:t", "actions:t/a"}
 
 
 def test_a_bundle_that_waits_to_go_is_asked_again_when_users_change(world: World) -> None:

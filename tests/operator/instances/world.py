@@ -22,6 +22,7 @@ from hydracore_agentclient import (
 )
 from hydracore_artifacts.errors import ArtifactError
 from hydracore_artifacts.signing import TrustedKeys
+from hydracore_artifacts.store import ArtifactStore
 from hydracore_crds import Bundle, Instance, InstanceClass
 from hydracore_crds.base import find
 from hydracore_crds.conditions import READY
@@ -77,9 +78,10 @@ class Agents:
 
 
 class Artifacts:
-    """An object store that verifies everything, or fails as told."""
+    """An object store that verifies everything, or fails as told; instances have a real one."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path) -> None:
+        self.instances = ArtifactStore(folder.as_uri()).instances
         self.error: ArtifactError | None = None
         self.verified = 0
 
@@ -268,7 +270,7 @@ async def make_world(
     operator = await KubeClient.connect(operator_kubeconfig, field_manager="hydracore-operator")
     admin = await KubeClient.connect(admin_kubeconfig, field_manager="test")
     time = [datetime.now(UTC)]
-    agents, artifacts = Agents(), Artifacts()
+    agents, artifacts = Agents(), Artifacts(folder / "artifacts")
     ctx = Context(
         settings=settings,
         kube=operator,

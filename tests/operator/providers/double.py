@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from hydracore_crds.names import INSTANCE_ID_LABEL
-from hydracore_operator.providers import Server, ServerRequest
+from hydracore_operator.providers import Reboot, Server, ServerRequest
 from hydracore_operator.providers.errors import (
     NameConflictError,
     ProviderError,
     ServerNotFoundError,
+    TooLateError,
     UnknownOutcomeError,
 )
 
@@ -28,6 +29,9 @@ class DoubleProvider:
         next_error: Raised by the next call of the named method, before it does anything.
         lose_replies: So many creates do their work and then fail with an unknown outcome.
         ever: Instance id → ids of all servers that ever existed for it.
+        reboots: Request id → the reboot that was begun for it.
+        forbidden: Request ids that must not begin any more.
+        now: The provider's clock.
     """
 
     name: str = "local"
@@ -37,7 +41,10 @@ class DoubleProvider:
     next_error: dict[str, list[ProviderError]] = field(default_factory=dict)
     lose_replies: int = 0
     ever: dict[str, list[str]] = field(default_factory=dict)
+    reboots: dict[str, Reboot] = field(default_factory=dict)
+    forbidden: set[str] = field(default_factory=set)
     created_at: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def fail_next(self, method: str, *errors: ProviderError) -> None:
         """Have the next calls of a method fail, one error each."""
@@ -97,6 +104,28 @@ class DoubleProvider:
     async def power_cycle(self, server_id: str) -> Server:
         self._enter("power_cycle", server_id)
         return await self.power_on(server_id)
+
+    async def reboot(self, server_id: str, *, request_id: str, not_after: datetime) -> Reboot:
+        self._enter("reboot", server_id)
+        self._known(server_id)
+        begun = self.reboots.get(request_id)
+        if begun is None:
+            if self.now() >= not_after or request_id in self.forbidden:
+                raise TooLateError("too late")
+            begun = self.reboots[request_id] = Reboot(self.now(), booted=True)
+        return begun
+
+    async def reboot_of(self, server_id: str, request_id: str) -> Reboot | None:
+        self._enter("reboot_of", server_id)
+        self._known(server_id)
+        return self.reboots.get(request_id)
+
+    async def forbid_reboot(self, server_id: str, request_id: str) -> Reboot | None:
+        self._enter("forbid_reboot", server_id)
+        self._known(server_id)
+        if request_id not in self.reboots:
+            self.forbidden.add(request_id)
+        return self.reboots.get(request_id)
 
     async def delete(self, server_id: str) -> None:
         self._enter("delete", server_id)

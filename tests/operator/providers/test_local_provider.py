@@ -11,14 +11,18 @@ import stat
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from hydracore_operator.providers import ServerRequest, find_labels, server_labels
-from hydracore_operator.providers.errors import NameConflictError, ServerNotFoundError
-from hydracore_operator.providers.local import LocalProvider, machine, processes, record
+from hydracore_operator.providers.errors import (
+    NameConflictError,
+    ServerNotFoundError,
+    TooLateError,
+)
+from hydracore_operator.providers.local import LocalProvider, machine, processes, reboots, record
 
 LAUNCHER = """
 import json, os, pathlib, socket, subprocess, sys, time
@@ -211,6 +215,75 @@ async def test_power_cycle_is_a_real_restart(root: Path) -> None:
     await eventually(lambda: len(starts(root)) == 2)
     assert gone(before)
     assert gone(starts(root)[0][0])
+
+
+def soon() -> datetime:
+    return datetime.now(UTC) + timedelta(minutes=1)
+
+
+async def test_a_reboot_restarts_the_whole_server_once_for_each_request(root: Path) -> None:
+    provider = make(root)
+    server = await provider.create(request())
+    await eventually(lambda: len(starts(root)) == 1)
+    before = machine_pid(root)
+    assert await provider.reboot_of(server.id, "one") is None
+    reboot = await provider.reboot(server.id, request_id="one", not_after=soon())
+    assert reboot.booted
+    await eventually(lambda: len(starts(root)) == 2)
+    assert gone(before)
+    assert gone(starts(root)[0][0])
+    # Asked again, also by another operator, nothing is done.
+    after = machine_pid(root)
+    assert await make(root).reboot(server.id, request_id="one", not_after=soon()) == reboot
+    assert await make(root).reboot_of(server.id, "one") == reboot
+    assert machine_pid(root) == after
+    await provider.reboot(server.id, request_id="two", not_after=soon())
+    assert machine_pid(root) != after
+
+
+async def test_a_reboot_that_was_given_up_never_begins(root: Path) -> None:
+    provider = make(root)
+    server = await provider.create(request())
+    before = machine_pid(root)
+    assert await provider.forbid_reboot(server.id, "one") is None
+    with pytest.raises(TooLateError, match="given up"):
+        await make(root).reboot(server.id, request_id="one", not_after=soon())
+    assert machine_pid(root) == before
+    begun = await provider.reboot(server.id, request_id="two", not_after=soon())
+    assert await provider.forbid_reboot(server.id, "two") == begun
+
+
+async def test_a_reboot_after_its_time_does_nothing(root: Path) -> None:
+    provider = make(root)
+    server = await provider.create(request())
+    before = machine_pid(root)
+    with pytest.raises(TooLateError):
+        await provider.reboot(
+            server.id, request_id="late", not_after=datetime(2020, 1, 1, tzinfo=UTC)
+        )
+    assert await provider.reboot_of(server.id, "late") is None
+    assert machine_pid(root) == before
+
+
+async def test_a_reboot_cut_short_is_known_and_ends_with_the_next_power_on(root: Path) -> None:
+    provider = make(root)
+    server = await provider.create(request())
+    await eventually(lambda: len(starts(root)) == 1)
+    found = record.load(root / server.name)
+    assert found is not None
+    # The operator died after it had ended the machine; a line before it was cut by a crash.
+    (root / server.name / reboots.FILE).write_text('{"requestId": "cut", "at"')
+    reboots.note(root / server.name, reboots.Begun("one", datetime.now(UTC), found.machine))
+    os.kill(machine_pid(root), signal.SIGKILL)
+    await eventually(lambda: gone(found.machine[0]))  # type: ignore[index]
+    reboot = await provider.reboot_of(server.id, "one")
+    assert reboot is not None
+    assert not reboot.booted
+    await provider.power_on(server.id)
+    reboot = await provider.reboot_of(server.id, "one")
+    assert reboot is not None
+    assert reboot.booted
+    assert await provider.reboot_of(server.id, "cut") is None
 
 
 @pytest.mark.parametrize("machine_dies_first", [False, True])

@@ -12,10 +12,15 @@ import pytest_asyncio
 
 from hydracore_crds import Instance, Rollout, RolloutTarget
 from hydracore_crds.base import find
-from hydracore_kube import Conflict, KubeClient, NotFound
+from hydracore_kube import Conflict, KubeClient, Namespace, NotFound
+from hydracore_operator.rollouts.ledger import ledger_name
 from tests.operator.rollouts.stand import Stand
+from tests.operator.rollouts.world import eventually
 
 pytestmark = pytest.mark.cluster
+
+GONE_SECONDS = 90.0
+"""How long a namespace may take to go on a busy machine; usual are five."""
 
 
 @pytest_asyncio.fixture
@@ -232,6 +237,23 @@ async def test_the_api_server_restarts(stand: Stand, cluster: Any) -> None:
     await stand.finished(rollout, "succeeded", 60)
     assert stand.fleet.oracle.most_in_flight <= 2
     stand.once_each()
+
+
+async def test_a_deleted_tenant_leaves_no_ledger(stand: Stand) -> None:
+    await stand.prepare(instances=2, limit=2)
+    operator = await stand.operator()
+    await stand.finished(await stand.roll(), "succeeded")
+    namespace = await stand.admin.get(Namespace, stand.namespace)
+    place = ("v1", "configmaps", "hydracore-system", ledger_name(namespace.metadata.uid))
+    await stand.admin.get_raw(place)
+
+    await stand.admin.delete(Namespace, stand.namespace, None)
+    known = operator.stores.namespaces
+    left = "the namespace is still there"
+    await eventually(lambda: known.get(stand.namespace) is None, lambda: left, GONE_SECONDS)
+    await operator.engine.reconcile(stand.namespace)
+    with pytest.raises(NotFound):
+        await stand.admin.get_raw(place)
 
 
 async def _scribble(admin: KubeClient, rollout: Rollout, stop: asyncio.Event) -> int:

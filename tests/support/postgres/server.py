@@ -114,6 +114,11 @@ class PostgresServer:
         self.stop()
         shutil.rmtree(self._home, ignore_errors=True)
 
+    @property
+    def running(self) -> bool:
+        """Whether it was started and not stopped since."""
+        return self._process is not None
+
     def freeze(self) -> None:
         """Make the server silent without ending a connection, as when a network is cut."""
         self._signal_all(signal.SIGSTOP)

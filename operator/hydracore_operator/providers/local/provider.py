@@ -14,13 +14,14 @@ from datetime import datetime
 from pathlib import Path
 
 from hydracore_crds.names import INSTANCE_ID_LABEL
-from hydracore_operator.providers.base import Server, ServerRequest
+from hydracore_operator.providers.base import Reboot, Server, ServerRequest
 from hydracore_operator.providers.errors import (
     NameConflictError,
     ServerNotFoundError,
+    TooLateError,
     TransientError,
 )
-from hydracore_operator.providers.local import processes, record
+from hydracore_operator.providers.local import processes, reboots, record
 from hydracore_operator.providers.local.locks import file_lock
 from hydracore_operator.providers.local.ports import choose_port
 from hydracore_operator.providers.local.record import ServerRecord
@@ -96,12 +97,53 @@ class LocalProvider:
             await self._stop(found)
             return await self._start(server_id)
 
+    async def reboot(self, server_id: str, *, request_id: str, not_after: datetime) -> Reboot:
+        """End all processes of the server and start its machine again; see the protocol."""
+        self._load(server_id)
+        async with self._storage(), self._held(server_id):
+            found, folder = self._load(server_id), self._folder(server_id)
+            if reboots.is_forbidden(folder, request_id):
+                raise TooLateError(f"{found.name} is not rebooted: the request was given up")
+            begun = reboots.find(folder, request_id)
+            if begun is None:
+                now = self._now()
+                if now >= not_after:
+                    raise TooLateError(f"{found.name} is not rebooted: the deadline has passed")
+                begun = reboots.Begun(request_id, now, found.machine)
+                reboots.note(folder, begun)
+                await self._stop(found)
+                await self._start(server_id)
+            return self._reboot(server_id, begun)
+
+    async def reboot_of(self, server_id: str, request_id: str) -> Reboot | None:
+        """Look into the server's folder; see the protocol."""
+        self._load(server_id)
+        async with self._storage():
+            begun = reboots.find(self._folder(server_id), request_id)
+            return self._reboot(server_id, begun) if begun is not None else None
+
+    async def forbid_reboot(self, server_id: str, request_id: str) -> Reboot | None:
+        """Note that the request may not begin any more; see the protocol."""
+        self._load(server_id)
+        async with self._storage(), self._held(server_id):
+            folder = self._folder(server_id)
+            begun = reboots.find(folder, request_id)
+            if begun is not None:
+                return self._reboot(server_id, begun)
+            reboots.forbid(folder, request_id, self._now())
+            return None
+
     async def delete(self, server_id: str) -> None:
         """End all processes, wait until they are gone, remove the folder."""
         self._load(server_id)
         async with self._storage(), self._held(server_id):
             await self._stop(self._load(server_id))
             await asyncio.to_thread(record.remove_folder, self._folder(server_id))
+
+    def _reboot(self, server_id: str, begun: reboots.Begun) -> Reboot:
+        found = self._load(server_id)
+        booted = processes.machine_alive(found) and found.machine != begun.machine
+        return Reboot(begun.at, booted)
 
     def _make(self, request: ServerRequest) -> ServerRecord:
         record.sweep(self._root)

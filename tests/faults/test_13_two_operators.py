@@ -8,7 +8,7 @@ from tests.faults.operators import OperatorProcess
 from tests.faults.plane import Plane
 from tests.faults.simulated import Tenant
 
-pytestmark = [pytest.mark.stack, pytest.mark.faults]
+pytestmark = [pytest.mark.stack, pytest.mark.faults, pytest.mark.fault(13)]
 LIMIT = 2
 ROUNDS = 1
 

@@ -1,0 +1,1 @@
+"""Configuration that is applied while the agent runs."""

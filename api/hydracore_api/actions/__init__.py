@@ -1,0 +1,1 @@
+"""Actions on instances: made as InstanceActions, waited for, listed."""

@@ -1,0 +1,82 @@
+"""Whether everything has come to rest: nothing changes and nothing is written but the Lease."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+from hydracore_crds import Bundle, Instance, Rollout, RolloutTarget, UpdatePolicy
+from hydracore_crds.instance_class import InstanceClass
+from hydracore_devcluster.client import Api
+from hydracore_kube import KubeClient
+from tests.faults.plane import Plane
+from tests.faults.waiting import holds, until
+
+KINDS = (Bundle, Instance, InstanceClass, Rollout, RolloutTarget, UpdatePolicy)
+SETTLE_SECONDS = 60.0
+SETTLED_SECONDS = 4.0
+QUIET_SECONDS = 60.0
+WRITES = {"POST", "PUT", "PATCH", "APPLY", "DELETE", "DELETECOLLECTION"}
+_REQUESTS = re.compile(r"^apiserver_request_total\{(?P<labels>.*)\} (?P<count>\S+)$", re.MULTILINE)
+_LABEL = re.compile(r'(\w+)="([^"]*)"')
+
+
+async def check_quiet(plane: Plane) -> None:
+    """Wait until nothing changes; then assert that it stays so for a minute (I7).
+
+    What is written is counted by the API server; an operator must be leading, since its Lease
+    shows that writes are counted.
+    """
+    async with await Api.connect(plane.dev.admin_kubeconfig) as api:
+        await _settle(plane.admin)
+        versions, written = await _versions(plane.admin), await writes(api)
+
+        async def unchanged() -> bool:
+            return await _versions(plane.admin) == versions
+
+        await holds(unchanged, "unchanged resourceVersions", QUIET_SECONDS, every=1.0)
+        more = await writes(api) - written
+    assert more.pop("leases") > QUIET_SECONDS / 2, "the API server counts writes"
+    assert more == {}
+
+
+async def _settle(admin: KubeClient) -> None:
+    """Wait until nothing has changed for a few seconds."""
+    last: dict[str, str] = {}
+
+    async def look() -> bool:
+        before = dict(last)
+        last.clear()
+        last.update(await _versions(admin))
+        return before == last
+
+    await until(look, "everything to settle", SETTLE_SECONDS, every=SETTLED_SECONDS)
+
+
+async def _versions(admin: KubeClient) -> dict[str, str]:
+    """Return the resourceVersion of every custom resource."""
+    found: dict[str, str] = {}
+    for kind in KINDS:
+        objects, _ = await admin.list(kind)
+        for obj in objects:
+            found[f"{kind.KIND.plural}/{obj.key}"] = obj.metadata.resource_version or ""
+    return found
+
+
+async def writes(api: Api) -> Counter[str]:
+    """Return how many writes the API server has carried out, by resource."""
+    found: Counter[str] = Counter()
+    for (verb, resource), number in (await requests(api)).items():
+        if verb in WRITES:
+            found[resource] += number
+    return found
+
+
+async def requests(api: Api) -> Counter[tuple[str, str]]:
+    """Return how many requests have succeeded at the API server, by verb and resource."""
+    found: Counter[tuple[str, str]] = Counter()
+    for match in _REQUESTS.finditer(await api.text("GET", "/metrics")):
+        labels = dict(_LABEL.findall(match["labels"]))
+        if labels["code"].startswith("2"):
+            found[labels["verb"], labels["resource"]] += int(float(match["count"]))
+    return found
