@@ -29,6 +29,10 @@ DOUBT_SHARE = 1 / 3
 """An agent whose last poll differs from what is believed is asked again after this share."""
 TICK_SECONDS = 0.05
 """Polls that fall due within one tick start together: fewer wake-ups, unnoticeable lag."""
+AFTER_PUSH_PER_SECOND = 25
+"""How many agents that a rollout has finished with are asked in a second: what follows from their
+answers (the Instances' statuses) must not take the API server's writes from the rollout itself.
+None waits longer than the interval."""
 LAST_SECONDS = 3.0
 """How long storing the last outcomes may hold up the end."""
 _LONGEST_REST_SECONDS = 1.0
@@ -69,7 +73,7 @@ class HealthLoop:
         self._again: set[str] = set()
         self._idle: deque[asyncio.Future[tuple[str, float]]] = deque()
         self._sooner = asyncio.Event()
-        self._told_at = float("-inf")
+        self._told_at = self._after_push = float("-inf")
         self.recorder = Recorder(ctx.history.health, ctx.clock)
         self._examinations = Examinations(ctx.settings.health_deep_interval_seconds, self._rng)
         self._gauge = Gauge(self._interval, ctx.clock.monotonic())
@@ -239,8 +243,14 @@ class HealthLoop:
                 self._plan(key, self._rng.random() * self._interval)
 
     def _target_changed(self, old: RolloutTarget | None, new: RolloutTarget | None) -> None:
-        """Look at once at what a rollout has just finished with."""
+        """Look soon at what a rollout has just finished with, one agent after the other."""
         if new is None or new.status.state not in TERMINAL_STATES:
             return
-        if old is None or old.status.state != new.status.state:
-            self.poll_soon(f"{new.metadata.namespace}/{new.spec.instance_name}")
+        if old is not None and old.status.state == new.status.state:
+            return
+        now, key = self._ctx.clock.monotonic(), f"{new.metadata.namespace}/{new.spec.instance_name}"
+        self._after_push = max(now, self._after_push + 1 / AFTER_PUSH_PER_SECOND)
+        if key in self._running:
+            self._again.add(key)
+        elif key in self._tracked:
+            self._plan(key, min(self._after_push - now, self._interval))

@@ -20,7 +20,7 @@ from hydracore_agentclient import (
 )
 from hydracore_crds import Instance, RolloutTarget
 from hydracore_operator.health import HealthLoop
-from hydracore_operator.health.loop import CONCURRENCY
+from hydracore_operator.health.loop import AFTER_PUSH_PER_SECOND, CONCURRENCY
 from tests.operator.instances.world import World, is_ready, reason
 
 pytestmark = pytest.mark.cluster
@@ -243,6 +243,40 @@ async def test_a_start_spreads_the_polls_and_does_not_examine_all(world: World) 
     first_half = sum(1 for at in asked[:200] if at - begun < 1.0)
     assert 40 < first_half < 160
     assert len(world.agents.examined) < 20
+
+
+async def test_what_a_large_rollout_finished_with_is_looked_at_one_after_the_other(
+    world: World,
+) -> None:
+    every(world, interval=3000.0)
+    crowd(world, 60)
+    asked: set[str] = set()
+
+    async def status(ep: AgentEndpoint) -> AgentStatus:
+        asked.add(ep.instance_id)
+        return AgentStatus(instance_id=ep.instance_id, healthy=True, health_status="healthy")
+
+    world.agents.status = status  # type: ignore[method-assign]
+    async with running(HealthLoop(world.ctx, world.verdicts, lambda _key: None)):
+        await asyncio.sleep(0)
+        begun = time.monotonic()
+        for n in range(60):
+            uid = f"00000000-0000-4000-8000-{n:012d}"
+            wire = {
+                "metadata": {"name": f"t{n}", "namespace": "n", "uid": f"u{n}"},
+                "spec": {
+                    "rolloutName": "r",
+                    "instanceName": f"i{n}",
+                    "instanceId": uid,
+                    "bundleHash": "a" * 64,
+                    "order": n,
+                },
+                "status": {"state": "succeeded"},
+            }
+            world.ctx.stores.targets.upsert(RolloutTarget.model_validate(wire))
+        await eventually(lambda: len(asked) == 60, seconds=20)
+        took = time.monotonic() - begun
+    assert took >= 58 / AFTER_PUSH_PER_SECOND
 
 
 async def test_who_stops_running_is_forgotten_and_who_starts_is_polled(world: World) -> None:
