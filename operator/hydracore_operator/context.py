@@ -37,14 +37,11 @@ class NotLeader(Exception):  # noqa: N818 - a state, not a fault of the caller
 class Stores:
     """The last known objects of every kind."""
 
-<<<<<<< HEAD
-    instances: ObjectStore[Instance] = field(default_factory=lambda: ObjectStore(Instance))
-    actions: ObjectStore[InstanceAction] = field(
-        default_factory=lambda: ObjectStore(InstanceAction)
-=======
     instances: ObjectStore[Instance] = field(
         default_factory=lambda: ObjectStore(Instance, index=lambda instance: instance.spec.id)
->>>>>>> w4-faults
+    )
+    actions: ObjectStore[InstanceAction] = field(
+        default_factory=lambda: ObjectStore(InstanceAction)
     )
     rollouts: ObjectStore[Rollout] = field(default_factory=lambda: ObjectStore(Rollout))
     targets: ObjectStore[RolloutTarget] = field(default_factory=lambda: ObjectStore(RolloutTarget))
