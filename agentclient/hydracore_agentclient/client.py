@@ -19,7 +19,7 @@ from hydracore_agentclient.errors import (
     UnknownTask,
     WrongIdentity,
 )
-from hydracore_agentclient.exchange import ISSUER, Exchange, Subject, Turns, read_bounded
+from hydracore_agentclient.exchange import ISSUER, Exchange, Subject, Turns, read_bounded, segment
 from hydracore_agentclient.keys import ControlPlaneKey
 from hydracore_agentclient.models import (
     ActionCommand,
@@ -142,12 +142,12 @@ class AgentClient:
         Raises:
             UnknownTask: The agent never saw it.
         """
-        report = await self._ask(ep, "GET", f"/api/orders/{_segment(task_id)}", TaskReport)
+        report = await self._ask(ep, "GET", f"/api/orders/{segment(task_id)}", TaskReport)
         return _same_task(report, task_id)
 
     async def abort(self, ep: AgentEndpoint, task_id: str, epoch: int) -> TaskReport:
         """Tell the agent to give a task up; the report says what really became of it."""
-        path = f"/api/orders/{_segment(task_id)}/abort"
+        path = f"/api/orders/{segment(task_id)}/abort"
         report = await self._ask(ep, "POST", path, TaskReport, {"epoch": epoch})
         return _same_task(report, task_id)
 
@@ -173,12 +173,12 @@ class AgentClient:
         Raises:
             Refused: ``unknown_action``: the agent has not seen it.
         """
-        path = f"/api/actions/{_segment(action_id)}"
+        path = f"/api/actions/{segment(action_id)}"
         return _same_action(await self._ask(ep, "GET", path, ActionReport), action_id)
 
     async def settle_action(self, ep: AgentEndpoint, action_id: str, epoch: int) -> ActionReport:
         """Ask what became of an action; one that has not come yet will not run when it comes."""
-        path = f"/api/actions/{_segment(action_id)}/settle"
+        path = f"/api/actions/{segment(action_id)}/settle"
         report = await self._ask(ep, "POST", path, ActionReport, {"epoch": epoch})
         return _same_action(report, action_id)
 
@@ -296,9 +296,3 @@ def _same_action(report: ActionReport, action_id: str) -> ActionReport:
     if report.action_id != action_id:
         raise InvalidAnswer(f"the answer is of action {report.action_id}, asked was {action_id}")
     return report
-
-
-def _segment(task_id: str) -> str:
-    if not task_id.replace("-", "").isalnum():
-        raise ValueError(f"{task_id!r} is no task id")
-    return task_id

@@ -180,3 +180,14 @@ async def read_bounded(response: aiohttp.ClientResponse) -> bytes:
             response.close()
             raise InvalidAnswer(f"the answer is larger than {MAX_ANSWER_BYTES} bytes")
     return bytes(data)
+
+
+def segment(id_: str) -> str:
+    """Return an id as one segment of a path.
+
+    Raises:
+        ValueError: It has other characters than letters, digits and hyphens.
+    """
+    if not id_.replace("-", "").isalnum():
+        raise ValueError(f"{id_!r} is no id")
+    return id_

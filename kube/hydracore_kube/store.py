@@ -39,8 +39,16 @@ class ObjectStore(Generic[R]):
         ready: Set once the first complete list is in.
     """
 
-    def __init__(self, kind: type[R]) -> None:
+    def __init__(self, kind: type[R], *, index: Callable[[R], str | None] | None = None) -> None:
+        """Make an empty store.
+
+        Args:
+            kind: What it holds.
+            index: From an object to a value by which :meth:`indexed` finds it; None: not at all.
+        """
         self.kind = kind
+        self._index = index
+        self._indexed: dict[str, dict[str, R]] = defaultdict(dict)
         self.ready = asyncio.Event()
         self._objects: dict[str, R] = {}
         self._by_namespace: dict[str, dict[str, R]] = defaultdict(dict)
@@ -64,6 +72,10 @@ class ObjectStore(Generic[R]):
     def in_namespace(self, namespace: str) -> list[R]:
         """Return the objects of a namespace, in no order."""
         return list(self._by_namespace.get(namespace, {}).values())
+
+    def indexed(self, value: str) -> list[R]:
+        """Return the objects of which the index says this value, in no order."""
+        return list(self._indexed.get(value, {}).values())
 
     def all(self) -> list[R]:
         """Return every object, in no order."""
@@ -168,12 +180,14 @@ class ObjectStore(Generic[R]):
         if old is not None and old.metadata.uid != obj.metadata.uid:
             self._bury(old.metadata.uid)
         self._objects[obj.key] = obj
+        self._reindex(old, obj)
         if obj.metadata.namespace:
             self._by_namespace[obj.metadata.namespace][obj.key] = obj
         self._tell(old, obj)
 
     def _drop(self, old: R) -> None:
         del self._objects[old.key]
+        self._reindex(old, None)
         namespace = old.metadata.namespace
         if namespace:
             group = self._by_namespace[namespace]
@@ -181,6 +195,19 @@ class ObjectStore(Generic[R]):
             if not group:
                 del self._by_namespace[namespace]
         self._tell(old, None)
+
+    def _reindex(self, old: R | None, new: R | None) -> None:
+        if self._index is None:
+            return
+        before = self._index(old) if old is not None else None
+        after = self._index(new) if new is not None else None
+        if old is not None and before is not None and before != after:
+            group = self._indexed[before]
+            group.pop(old.key, None)
+            if not group:
+                del self._indexed[before]
+        if new is not None and after is not None:
+            self._indexed[after][new.key] = new
 
     def _bury(self, uid: str) -> None:
         if uid:

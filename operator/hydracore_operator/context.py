@@ -37,7 +37,9 @@ class NotLeader(Exception):  # noqa: N818 - a state, not a fault of the caller
 class Stores:
     """The last known objects of every kind."""
 
-    instances: ObjectStore[Instance] = field(default_factory=lambda: ObjectStore(Instance))
+    instances: ObjectStore[Instance] = field(
+        default_factory=lambda: ObjectStore(Instance, index=lambda instance: instance.spec.id)
+    )
     actions: ObjectStore[InstanceAction] = field(
         default_factory=lambda: ObjectStore(InstanceAction)
     )

@@ -123,7 +123,9 @@ async def test_orders_are_refused_with_a_code_and_a_proof(bench) -> None:
         bench.proof(answer)
 
 
-@pytest.mark.parametrize("task_id", [str(uuid.uuid4()), "x", "%2e%2e%2fetc", "a" * 3000])
+@pytest.mark.parametrize(
+    "task_id", ["8f17cbf8-b49b-41c7-b917-3e883406e7ae", "x", "%2e%2e%2fetc", "a" * 3000]
+)
 async def test_an_unknown_task(bench, task_id) -> None:
     answer = await bench.call("GET", f"/api/orders/{task_id}")
     assert answer.status_code == 404

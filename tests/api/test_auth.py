@@ -115,6 +115,7 @@ def fill(path: str) -> str:
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/v1/instances"): {"tier_id": "small", "region_id": "eu-1"},
     ("POST", "/v1/instances/{instance_id}/chat"): {"message": "hi"},
+    ("POST", "/v1/instances/{instance_id}/updates/apply"): {},
     ("PATCH", "/v1/instances/fleet/updates/policy"): {},
     ("PATCH", "/v1/instances/{instance_id}/updates/policy"): {},
 }
@@ -124,6 +125,7 @@ ADMIN = {
     "/v1/instances/fleet/runtime/rollouts/{rollout_id}/pause",
     "/v1/instances/fleet/runtime/rollouts/{rollout_id}/resume",
     "/v1/instances/fleet/runtime/rollouts/{rollout_id}/targets/{target_id}/retry",
+    "/v1/instances/{instance_id}/actions/reboot",
     "/v1/instances/{instance_id}/runtime/redeploy",
     "PATCH /v1/instances/fleet/updates/policy",
     "PATCH /v1/instances/{instance_id}/updates/policy",
@@ -154,7 +156,7 @@ async def test_every_route_and_scope(world: World) -> None:
             answer = await world.call(method, fill(path), headers=headers, **more)
             assert answer.status_code == 403
             assert "admin" in answer.json()["detail"]
-    assert checked == 22 * 6
+    assert checked == 28 * 6
 
 
 async def test_every_route_needs_a_key(world: World) -> None:

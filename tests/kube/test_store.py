@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from uuid import uuid4
+
 import pytest
 
-from hydracore_crds import Instance
+from hydracore_crds import Instance, ObjectMeta
+from hydracore_crds.instance import InstanceSpec
 from hydracore_kube import ObjectStore
 from tests.kube.objects import instance
 
@@ -127,3 +130,31 @@ def test_a_failing_subscriber_does_not_stop_the_others(store: ObjectStore[Instan
     end()
     store.upsert(instance("a", 2))
     assert seen == ["t/a"]
+
+
+def test_the_index_follows_every_change() -> None:
+    store = ObjectStore(Instance, index=lambda found: found.spec.id)
+    one, two = str(uuid4()), str(uuid4())
+
+    def made(name: str, version: int, identity: str | None, uid: str = "") -> Instance:
+        meta = ObjectMeta(name=name, namespace="n", uid=uid or name, resource_version=str(version))
+        return Instance(
+            metadata=meta, spec=InstanceSpec(id=identity, class_name="c", region_id="r")
+        )
+
+    def names(identity: str) -> set[str]:
+        return {found.metadata.name for found in store.indexed(identity)}
+
+    store.upsert(made("a", 1, None))
+    assert names(one) == set()
+    store.upsert(made("a", 2, one))
+    store.upsert(made("b", 3, one))
+    assert names(one) == {"a", "b"}
+    store.upsert(made("b", 4, two))
+    assert (names(one), names(two)) == ({"a"}, {"b"})
+    store.upsert(made("a", 5, two, uid="another a"))
+    assert (names(one), names(two)) == (set(), {"a", "b"})
+    store.remove("n/b", "b")
+    assert names(two) == {"a"}
+    store.replace([], "9")
+    assert names(two) == set()

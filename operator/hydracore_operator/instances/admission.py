@@ -126,11 +126,9 @@ def holder_of_id(scope: Scope) -> Instance | None:
     if not scope.instance_id:
         return None
     mine = _seniority(scope.instance)
-    for other in scope.ctx.stores.instances.all():
-        same = (
-            other.spec.id == scope.instance_id and other.metadata.uid != scope.instance.metadata.uid
-        )
-        if same and _seniority(other) < mine:
+    for other in scope.ctx.stores.instances.indexed(scope.instance_id):
+        same = other.metadata.uid == scope.instance.metadata.uid
+        if not same and _seniority(other) < mine:
             return other
     return None
 

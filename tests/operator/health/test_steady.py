@@ -13,7 +13,7 @@ from hydracore_crds import Instance
 
 pytestmark = pytest.mark.cluster
 
-INSTANCES, INTERVAL, SECONDS = 200, 2.0, 10.0
+INSTANCES, INTERVAL, SECONDS = 100, 2.0, 10.0
 
 
 async def unreachable(found: Steady) -> set[str]:
