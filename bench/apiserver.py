@@ -14,9 +14,11 @@ import orjson
 import yaml
 
 from bench.plane import Plane
+from hydracore_devcluster.layout import find_project
 
 WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE", "APPLY"})
 CONNECTIONS = 32
+SERVED_SECONDS = 30.0
 _LINE = re.compile(r"^apiserver_request_total\{(.*)\} ([0-9.e+]+)$", re.MULTILINE)
 _LABEL = re.compile(r'(\w+)="([^"]*)"')
 
@@ -73,12 +75,15 @@ async def requests(raw: Raw) -> Counter[tuple[str, str]]:
 class WriteRate:
     """W: status merge patches a second over 32 connections, by a bare client.
 
-    The objects are RolloutTargets in a namespace that is no tenant's, so that they weigh what a
-    rollout's own writes weigh.
+    The objects are of a kind that nobody watches and that has the schema of RolloutTargets, so
+    that they weigh what a rollout's own writes weigh.
     """
 
     NAMESPACE = "bench-writes"
-    ROOT = f"/apis/hydracore.io/v1alpha1/namespaces/{NAMESPACE}/rollouttargets"
+    GROUP = "bench.hydracore.io"
+    KIND = "BenchWrite"
+    PLURAL = "benchwrites"
+    ROOT = f"/apis/{GROUP}/v1alpha1/namespaces/{NAMESPACE}/{PLURAL}"
 
     def __init__(self, raw: Raw, objects: int) -> None:
         self._raw = raw
@@ -90,6 +95,7 @@ class WriteRate:
         """Create the objects."""
         body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": self.NAMESPACE}}
         await self._raw.send("POST", "/api/v1/namespaces", body)
+        await self._define()
         await self._each(lambda name: self._raw.send("POST", self.ROOT, _target(name)))
 
     async def measure(self) -> float:
@@ -102,9 +108,27 @@ class WriteRate:
         self.rates.append(rate)
         return rate
 
-    async def remove(self) -> None:
-        """Delete the objects, so that nobody has to know them."""
-        await self._raw.send("DELETE", self.ROOT, {})
+    async def _define(self) -> None:
+        """Create the kind, and wait until the API server serves it."""
+        source = find_project().crds / "rollouttargets.yaml"
+        found = yaml.safe_load(source.read_text())
+        found["metadata"] = {"name": f"{self.PLURAL}.{self.GROUP}"}
+        found["spec"]["group"] = self.GROUP
+        names = {"kind": self.KIND, "listKind": f"{self.KIND}List", "plural": self.PLURAL}
+        found["spec"]["names"] = {**names, "singular": self.KIND.lower()}
+        await self._raw.send(
+            "POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", found
+        )
+        deadline = time.monotonic() + SERVED_SECONDS
+        while True:
+            try:
+                await self._raw.get(self.ROOT)
+            except aiohttp.ClientResponseError:
+                if time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(0.1)
+            else:
+                return
 
     async def _each(self, job: Any) -> None:
         names = iter(self._names)
@@ -118,8 +142,8 @@ class WriteRate:
 
 def _target(name: str) -> dict[str, Any]:
     return {
-        "apiVersion": "hydracore.io/v1alpha1",
-        "kind": "RolloutTarget",
+        "apiVersion": f"{WriteRate.GROUP}/v1alpha1",
+        "kind": WriteRate.KIND,
         "metadata": {"name": name, "labels": {"hydracore.io/rollout": "bench"}},
         "spec": {
             "rolloutName": "bench",
