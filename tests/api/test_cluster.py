@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hydracore_api.auth.keys import create_api_key
-from hydracore_crds import Instance, UpdatePolicy
+from hydracore_crds import KINDS, Instance, UpdatePolicy
 from hydracore_crds.names import WAKE_ANNOTATION
 from tests.api.support.files import SECRET
 from tests.api.support.live import CLASS, Live, running
@@ -164,7 +164,8 @@ async def test_a_locked_database_is_503_and_reads_go_on(live: Live, tmp_path: Pa
 async def test_it_is_ready(live: Live) -> None:
     answer = await live.call("GET", "/readyz")
     assert answer.status_code == 200
-    assert len(answer.json()["watches"]) == 7
+    kinds = {kind.KIND.kind for kind in KINDS}
+    assert set(answer.json()["watches"]) == {"Namespace", *kinds}
 
 
 async def test_a_tenant_that_the_watch_has_not_shown_is_looked_up(live: Live) -> None:

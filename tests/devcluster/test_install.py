@@ -39,8 +39,10 @@ async def may(api: Api, verb: str, resource: str, namespace: str = "anywhere") -
 OPERATOR = {
     "instances": "get list watch patch",
     "instances/status": "patch",
-    "rollouts": "get list watch patch",
+    "rollouts": "get list watch patch delete",
     "rollouts/status": "patch",
+    "instanceactions": "get list watch delete",
+    "instanceactions/status": "patch",
     "rollouttargets": "get list watch create",
     "rollouttargets/status": "patch",
     "updatepolicies": "list watch",
@@ -89,7 +91,7 @@ async def test_ledgers_and_leases_are_the_operators_and_only_in_its_namespace(
     cluster: TestCluster,
 ) -> None:
     async with await Api.connect(cluster.accounts.operator) as api:
-        for verb in ("get", "create", "update", "delete"):
+        for verb in ("get", "list", "create", "update", "delete"):
             assert await may(api, verb, "configmaps", SYSTEM)
         for verb in ("get", "create", "update"):
             assert await may(api, verb, "leases", SYSTEM)

@@ -15,7 +15,12 @@ from hydracore_devcluster.layout import ProjectLayout
 
 
 def documents(project: ProjectLayout) -> list[dict[str, Any]]:
-    files = [p for p in project.manifests.rglob("*.yaml") if p.name != "kustomization.yaml"]
+    component = project.manifests / "s3"  # patches: no documents of their own
+    files = [
+        path
+        for path in project.manifests.rglob("*.yaml")
+        if path.name != "kustomization.yaml" and component not in path.parents
+    ]
     return [d for f in files for d in yaml.safe_load_all(f.read_text()) if d]
 
 

@@ -30,9 +30,10 @@ async def sqlite_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 async def postgres_model(postgres: PostgresServer) -> str:
     """The name of a migrated PostgreSQL database to copy."""
-    postgres.create_database("model")
-    await _migrate(postgres.url("model"))
-    return "model"
+    name = f"model{secrets.token_hex(4)}"  # each conftest that imports this has one of its own
+    postgres.create_database(name)
+    await _migrate(postgres.url(name))
+    return name
 
 
 @pytest.fixture

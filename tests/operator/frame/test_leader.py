@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from hydracore_devcluster.client import Api
 from hydracore_kube import KubeClient, Unavailable, Where
 from hydracore_operator.clock import SystemClock
 from hydracore_operator.leader import Elector
@@ -207,7 +208,9 @@ async def test_nobody_leads_while_the_record_cannot_be_read() -> None:
 
 
 @pytest.mark.cluster
-async def test_two_candidates_on_the_real_api_server(operator_kubeconfig: str) -> None:
+async def test_two_candidates_on_the_real_api_server(
+    operator_kubeconfig: str, admin_api: Api
+) -> None:
     kube = await KubeClient.connect(operator_kubeconfig, field_manager="test")
     clock = SystemClock()
     electors = [
@@ -242,7 +245,6 @@ async def test_two_candidates_on_the_real_api_server(operator_kubeconfig: str) -
     finally:
         for task in tasks:
             task.cancel()
-        await kube.delete_raw(
-            Where("coordination.k8s.io/v1", "leases", "hydracore-system", "frame-test")
-        )
+        lease = "/apis/coordination.k8s.io/v1/namespaces/hydracore-system/leases/frame-test"
+        await admin_api.json("DELETE", lease)
         await kube.close()

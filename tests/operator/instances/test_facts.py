@@ -14,6 +14,7 @@ from hydracore_artifacts.signing import TrustedKey, TrustedKeys
 from hydracore_crds import Bundle, Instance
 from hydracore_crds.instance import InstanceStatus
 from hydracore_history import StageReport
+from hydracore_kube import ObjectStore
 from hydracore_operator.context import Context
 from hydracore_operator.instances.admission import duplicate
 from hydracore_operator.instances.deletion import snapshot
@@ -68,7 +69,8 @@ def test_another_tenants_instance_is_not_named() -> None:
             "status": {"provider": {"name": "local", "serverId": "s"}},
         }
     )
-    stores = SimpleNamespace(instances=SimpleNamespace(all=lambda: [holder]))
+    stores = SimpleNamespace(instances=ObjectStore(Instance, index=lambda found: found.spec.id))
+    stores.instances.upsert(holder)
     scope = SimpleNamespace(instance=instance(), instance_id=ID, ctx=SimpleNamespace(stores=stores))
     problem = duplicate(cast("Scope", scope))
     assert problem is not None
@@ -111,6 +113,7 @@ def context(trusted: TrustedKey) -> Context:
 
     class Half:
         settings = Settings()
+        llm = ()
         key = ControlPlaneKey(Ed25519PrivateKey.from_private_bytes(b"k" * 32))
 
     half = cast("Any", Half())
