@@ -94,6 +94,9 @@ def differs(verdict: Verdict, instance: Instance) -> bool:
     status = instance.status
     if status.health_status != verdict.health:
         return True
+    condition = find(status.conditions, conditions.AGENT_HEALTHY)
+    if condition is None or (condition.status == "True") != verdict.good:
+        return True
     if was_flapping(instance) != (verdict.reason == conditions.FLAPPING):
         return True
     if verdict.bundle_hash is None:

@@ -168,6 +168,15 @@ def crowd(world: World, number: int) -> None:
         "healthStatus": "healthy",
         "agentUrl": "http://127.0.0.1:1",
         "agentPublicKey": "A" * 44,
+        "conditions": [
+            {
+                "type": "AgentHealthy",
+                "status": "True",
+                "reason": "Healthy",
+                "message": "",
+                "lastTransitionTime": "2030-01-01T00:00:00Z",
+            }
+        ],
     }
     for n in range(number):
         uid = f"00000000-0000-4000-8000-{n:012d}"

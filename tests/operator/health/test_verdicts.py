@@ -42,6 +42,18 @@ def answer(**fields: object) -> AgentStatus:
     )
 
 
+def said(status: str, reason: str) -> dict[str, str]:
+    """The condition AgentHealthy as it is stored."""
+    since = "2030-01-01T00:00:00Z"
+    return {
+        "type": "AgentHealthy",
+        "status": status,
+        "reason": reason,
+        "message": "",
+        "lastTransitionTime": since,
+    }
+
+
 def instance(**status: object) -> Instance:
     wire = {"spec": {"id": ID, "className": "c", "regionId": "r"}, "status": status}
     return Instance.model_validate(wire)
@@ -93,8 +105,10 @@ def test_the_same_trouble_is_not_told_anew_but_another_is() -> None:
 
 def test_a_process_that_starts_goes_on_with_what_is_stored() -> None:
     runtime = {"version": "1.0.0", "bundleHash": "ab" * 32}
-    well = instance(healthStatus="healthy", runtime=runtime)
-    down = instance(healthStatus="unreachable", runtime=runtime)
+    well = instance(healthStatus="healthy", runtime=runtime, conditions=[said("True", "Healthy")])
+    down = instance(
+        healthStatus="unreachable", runtime=runtime, conditions=[said("False", "Unreachable")]
+    )
     gone = Unreachable("gone")
     assert healths(feed(Verdicts(), gone, gone, gone, stored=well)) == [None, None, "unreachable"]
     assert healths(feed(Verdicts(), answer(), answer(), stored=down)) == [None, "healthy"]
@@ -121,15 +135,7 @@ def test_flapping_is_said_and_shows_the_worst() -> None:
     stored = instance(
         healthStatus="unreachable",
         runtime={"version": "1.0.0", "bundleHash": "ab" * 32},
-        conditions=[
-            {
-                "type": "AgentHealthy",
-                "status": "False",
-                "reason": "Flapping",
-                "message": "",
-                "lastTransitionTime": "2030-01-01T00:00:00Z",
-            }
-        ],
+        conditions=[said("False", "Flapping")],
     )
     assert not differs(told[-1], stored)
     assert differs(from_error(gone), stored)
@@ -208,10 +214,14 @@ def test_differs_from_what_is_stored() -> None:
             "status": {
                 "healthStatus": "healthy",
                 "runtime": {"version": "1.0.0", "bundleHash": "ab" * 32},
+                "conditions": [said("True", "Healthy")],
             },
         }
     )
     assert not differs(from_status(answer()), stored)
+    for unsaid in ([], [said("Unknown", "WaitingForAgent")], [said("False", "Unreachable")]):
+        status = stored.status.to_wire() | {"conditions": unsaid}
+        assert differs(from_status(answer()), instance(**status))
     assert not differs(from_status(answer(on_trial=True, bundle_hash="cd" * 32)), stored)
     assert differs(from_status(answer(bundle_hash="cd" * 32)), stored)
     assert differs(from_status(answer(healthy=False)), stored)

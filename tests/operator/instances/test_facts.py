@@ -143,6 +143,7 @@ def test_user_data_is_what_the_agent_expects() -> None:
         "apiUrl": "http://127.0.0.1:8000",
         "controlPlaneKeys": [{"kid": ctx.key.kid, "publicKey": ctx.key.public_key_base64}],
         "trustedBundleKeys": [trusted.to_wire()],
+        "llm": [],
         "trialSeconds": 7.0,
         "heartbeatSeconds": 9.0,
         "runtime": {
