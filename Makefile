@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-faults bench up down verify generate lock
+.PHONY: help setup demo test test-faults test-sweep bench up down verify generate lock
 ARGS ?=
 
 help: ## Show this list
@@ -19,7 +19,10 @@ test: setup ## Run all tests but those of faults
 	@.venv/bin/pytest -n 2 --dist loadfile -m "not faults" $(ARGS)
 
 test-faults: setup ## Run the tests that kill, freeze and cut (docs/reliability.md says which)
-	@.venv/bin/pytest -n 2 --dist loadfile -m faults $(ARGS)
+	@.venv/bin/pytest -n 2 --dist loadfile -m "faults and not sweep" $(ARGS)
+
+test-sweep: setup ## Kill the operator at its n-th outgoing call, for every n (long)
+	@.venv/bin/pytest -n 2 --dist loadfile -m sweep $(ARGS)
 
 bench: setup ## Measure rollouts and REST (minutes; docs/performance.md tells what each figure means)
 	@.venv/bin/python -m bench $(ARGS)

@@ -13,7 +13,7 @@ from tests.faults.sweep.action import OneAction
 from tests.faults.sweep.sweep import Stage
 from tests.faults.sweep.trap import MOMENTS, Moment
 
-pytestmark = [pytest.mark.stack, pytest.mark.faults]
+pytestmark = [pytest.mark.stack, pytest.mark.faults, pytest.mark.sweep]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

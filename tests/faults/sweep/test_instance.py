@@ -17,7 +17,7 @@ import pytest_asyncio
 from tests.faults.sweep.instance import InstanceLife, RealAgentLife
 from tests.faults.sweep.sweep import Stage
 
-pytestmark = [pytest.mark.stack, pytest.mark.faults, pytest.mark.fault(1)]
+pytestmark = [pytest.mark.stack, pytest.mark.faults, pytest.mark.sweep, pytest.mark.fault(1)]
 L = TypeVar("L", bound=InstanceLife)
 
 

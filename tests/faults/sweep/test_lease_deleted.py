@@ -12,7 +12,7 @@ from hydracore_operator.leader import LEASE_NAME
 from tests.faults.sweep.rollout import SmallRollout
 from tests.faults.sweep.sweep import Stage
 
-pytestmark = [pytest.mark.stack, pytest.mark.faults]
+pytestmark = [pytest.mark.stack, pytest.mark.faults, pytest.mark.sweep]
 
 
 async def test_agents_take_the_next_leaders_orders(stage: Stage, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from tests.faults.sweep.rollout import SmallRollout
 from tests.faults.sweep.sweep import Stage
 from tests.faults.sweep.window import ClosingWindow
 
-pytestmark = [pytest.mark.stack, pytest.mark.faults, pytest.mark.fault(1)]
+pytestmark = [pytest.mark.stack, pytest.mark.faults, pytest.mark.sweep, pytest.mark.fault(1)]
 R = TypeVar("R", bound=SmallRollout)
 
 
