@@ -8,7 +8,7 @@ from functools import partial
 import structlog
 
 from hydracore_core.rollouts.model import Admit, Hold, TargetDraft
-from hydracore_crds import ObjectMeta, OwnerReference, Rollout, RolloutTarget
+from hydracore_crds import Instance, ObjectMeta, OwnerReference, Rollout, RolloutTarget
 from hydracore_crds.base import API_VERSION
 from hydracore_crds.names import FINALIZER, MANAGED_BY_LABEL, ROLLOUT_LABEL
 from hydracore_crds.rollout import Counts, RolloutStatus
@@ -26,9 +26,9 @@ log = structlog.get_logger(__name__)
 class AdmissionWaitsError(RetryLater):
     """A target cannot be created yet; the message says why. Tried again later."""
 
-    def __init__(self, reason: str) -> None:
-        """Take why."""
-        super().__init__(reason, AGAIN_AFTER)
+    def __init__(self, reason: str, after: timedelta = AGAIN_AFTER) -> None:
+        """Take why, and how long to wait."""
+        super().__init__(reason, after)
 
 
 async def hold(tenant: Tenant, intent: Hold) -> None:
@@ -44,12 +44,15 @@ async def admit(tenant: Tenant, intent: Admit) -> None:
     """Carry out an admission; repeated after a crash it creates what is missing.
 
     Raises:
-        AdmissionWaitsError: A leftover of a deleted namesake is in the way.
+        AdmissionWaitsError: A leftover of a deleted namesake is in the way, or the Instances are
+            not what was thought, so that the selection has to be made anew.
         KubeError: The API server refuses or cannot be asked.
     """
     rollout = tenant.rollout(intent.rollout_name)
     if rollout is None:
         return
+    if rollout.status.artifact is None:
+        await _look(tenant, rollout)
     pinned = await _write(tenant, rollout, partial(_pin, intent))
     rollout = pinned or tenant.rollout(intent.rollout_name)
     if rollout is None or rollout.status.artifact != intent.artifact:
@@ -90,6 +93,25 @@ def draft_target(rollout: Rollout, draft: TargetDraft, digest: str) -> RolloutTa
             order=draft.order,
         ),
     )
+
+
+async def _look(tenant: Tenant, rollout: Rollout) -> None:
+    """List the Instances once for a rollout.
+
+    Its set stays as it is from now on, and a watch may be late or have lost something.
+
+    Raises:
+        AdmissionWaitsError: The selection was made from something else.
+    """
+    uid = rollout.metadata.uid
+    if uid in tenant.looked:
+        return
+    found, _ = await tenant.ctx.kube.list(Instance, tenant.namespace)
+    tenant.looked.add(uid)
+    news = [instance.key for instance in found if tenant.ctx.stores.instances.upsert(instance)]
+    if news:
+        log.info("instances_heard_late", rollout=rollout.key, count=len(news))
+        raise AdmissionWaitsError("Instances were not known as they are", timedelta(0))
 
 
 async def _create(tenant: Tenant, rollout: Rollout, draft: TargetDraft) -> None:

@@ -104,6 +104,7 @@ class Tenant:
         beginnings: Bounds how many of those are stored at once, so that other writes get through.
         durations: How long orders took lately.
         reported: When each rollout's status was last written.
+        looked: Uids of rollouts for which the Instances were listed afresh.
         pass_seconds: How long the last pass took.
         pass_ended: When it ended, by the loop's clock.
         limit: How many slots there are, as the last plan found.
@@ -125,6 +126,7 @@ class Tenant:
     beginnings: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(24))
     durations: Durations = field(default_factory=Durations)
     reported: dict[str, float] = field(default_factory=dict)
+    looked: set[str] = field(default_factory=set)
     pass_seconds: float = 0.0
     pass_ended: float = float("-inf")
     limit: int = 0

@@ -62,6 +62,18 @@ async def test_writes_per_target_at_a_high_limit(stand: Stand) -> None:
     assert per_target <= 3.5
 
 
+async def test_instances_that_a_watch_lost_are_in_the_rollout_too(stand: Stand) -> None:
+    await stand.prepare(instances=5, limit=5)
+    operator = await stand.operator(run=False)
+    known = operator.stores.instances
+    for lost in known.in_namespace(stand.namespace)[:3]:
+        del known._objects[lost.key]
+    operator.run()
+    await stand.finished(await stand.roll(), "succeeded")
+    assert await stand.states() == {"succeeded": 5}
+    stand.once_each()
+
+
 async def test_two_operators_fight_over_the_ledger(stand: Stand) -> None:
     await stand.prepare(instances=20, limit=3)
     await stand.operator(epoch=1)
