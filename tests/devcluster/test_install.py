@@ -41,7 +41,7 @@ OPERATOR = {
     "instances/status": "patch",
     "rollouts": "get list watch patch delete",
     "rollouts/status": "patch",
-    "instanceactions": "get list watch delete",
+    "instanceactions": "list watch delete",
     "instanceactions/status": "patch",
     "rollouttargets": "get list watch create",
     "rollouttargets/status": "patch",
@@ -59,6 +59,8 @@ OPERATOR = {
 API = {
     "instances": "get list watch create patch delete",
     "instances/status": "",
+    "instanceactions": "list watch create",
+    "instanceactions/status": "",
     "rollouts": "get list watch create patch",
     "rollouts/status": "",
     "rollouttargets": "get list watch patch",

@@ -104,7 +104,7 @@ async def list_(services: Services, principal: Principal, id_: str, limit: int) 
     )
     found = live + [InstanceAction.model_validate(one.wire) for one in archived]
     found.sort(key=lambda one: one.metadata.uid)
-    found.sort(key=lambda one: str(one.metadata.creation_timestamp or ""), reverse=True)
+    found.sort(key=_made_and_begun, reverse=True)
     shown: list[ActionEntry] = [views.entry(one) for one in found[:limit]]
     return ActionList(actions=shown, total=min(len(found), MOST_LISTED))
 
@@ -140,3 +140,10 @@ def _name(action: ActionName, instance: Instance) -> str:
     suffix = secrets.token_hex(4)
     readable = re.sub(r"[^a-z0-9-]+", "-", f"{action}-{instance.metadata.name}")
     return f"{readable[: _MAX_NAME - len(suffix) - 1].rstrip('-')}-{suffix}"
+
+
+def _made_and_begun(action: InstanceAction) -> tuple[str, str]:
+    """Return when it was made, and (since that is told in whole seconds) when it began."""
+    began = action.status.started_at
+    made = str(action.metadata.creation_timestamp or "")
+    return made, began.isoformat(timespec="microseconds") if began is not None else "~"
