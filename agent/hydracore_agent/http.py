@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from hydracore_agent.auth import Caller, ControlAuth
 from hydracore_agent.clock import Clock
+from hydracore_agent.errors import describe_os_error
 from hydracore_agent.identity import PROOF_HEADER, Identity
 from hydracore_agent.polls import PollAuth
 from hydracore_agent.tokens import TokenError
@@ -39,6 +40,17 @@ class Refusal(Exception):  # noqa: N818 - an answer, not a failure
         self.status = status
         self.code = code
         self.message = message
+
+
+def not_remembered(what: str, error: OSError) -> Refusal:
+    """Return the refusal of something that may only begin once it is stored, and cannot be.
+
+    Args:
+        what: For people: ``the order``.
+        error: Why it could not be stored.
+    """
+    message = f"{what} cannot be remembered, so nothing was done: {describe_os_error(error)}"
+    return Refusal(503, "storage_unavailable", message)
 
 
 @dataclass(frozen=True, slots=True)

@@ -276,6 +276,21 @@ async def test_the_timeline_has_live_and_archived_ones_newest_first(world: World
     ]
 
 
+async def test_those_of_the_same_second_are_told_apart_by_their_beginning(world: World) -> None:
+    ada = world.instance("ada")
+    made = {"creationTimestamp": "2031-01-03T00:00:00Z"}
+    begun = {"third": "00.900", "first": "00.100", "second": "00.500"}
+    names = {}
+    for name, at in begun.items():
+        status = {**ENDED, "startedAt": f"2031-01-03T00:00:{at}Z"}
+        names[world.action(name, ada, metadata=made, **status).metadata.uid] = name
+    names[world.action("waiting", ada, metadata=made).metadata.uid] = "waiting"
+    shown = (await listed(world, ada))["actions"]
+    assert len({one["created_at"] for one in shown}) == 1
+    told = [names[one["action_id"]] for one in shown]
+    assert told == ["waiting", "third", "second", "first"]
+
+
 async def archive(world: World, action: InstanceAction, instance: Instance) -> None:
     await world.history.actions.archive(
         action.to_wire(),

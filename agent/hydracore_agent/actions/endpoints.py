@@ -7,9 +7,8 @@ from starlette.requests import Request
 from hydracore_agent.actions.request import read_action_id, read_request
 from hydracore_agent.actions.runner import ActionRunner
 from hydracore_agent.auth import Caller
-from hydracore_agent.errors import describe_os_error
 from hydracore_agent.fields import FieldError, Fields
-from hydracore_agent.http import Answer, Refusal, read_object
+from hydracore_agent.http import Answer, Refusal, not_remembered, read_object
 from hydracore_agent.orders.token import MAX_EPOCH
 
 
@@ -45,7 +44,7 @@ class ActionEndpoints:
         try:
             record = await self._runner.settle(action_id, epoch)
         except OSError as error:
-            raise _storage(error) from error
+            raise not_remembered("the action", error) from error
         return Answer(record.report())
 
     async def _take(self, request: Request, action: str) -> Answer:
@@ -57,7 +56,7 @@ class ActionEndpoints:
         try:
             status, record = await self._runner.submit(wanted)
         except OSError as error:
-            raise _storage(error) from error
+            raise not_remembered("the action", error) from error
         return Answer(record.report(), status)
 
 
@@ -70,8 +69,3 @@ def _id_of(request: Request) -> str:
 
 def _unknown() -> Refusal:
     return Refusal(404, "unknown_action", "this agent has never seen the action")
-
-
-def _storage(error: OSError) -> Refusal:
-    message = f"the action cannot be remembered, so nothing was done: {describe_os_error(error)}"
-    return Refusal(503, "storage_unavailable", message)

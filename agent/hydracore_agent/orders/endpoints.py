@@ -6,9 +6,8 @@ from starlette.requests import Request
 
 from hydracore_agent.auth import Caller
 from hydracore_agent.clock import Clock
-from hydracore_agent.errors import describe_os_error
 from hydracore_agent.fields import FieldError, Fields
-from hydracore_agent.http import Answer, Refusal, read_object
+from hydracore_agent.http import Answer, Refusal, not_remembered, read_object
 from hydracore_agent.orders.memory import OrderMemory
 from hydracore_agent.orders.runner import OrderRunner
 from hydracore_agent.orders.token import MAX_EPOCH, read_order, read_task_id
@@ -45,7 +44,7 @@ class OrderEndpoints:
         try:
             status, task = await self._runner.submit(order)
         except OSError as error:
-            raise _storage(error) from error
+            raise not_remembered("the order", error) from error
         return Answer(self._runner.report(task), status)
 
     async def show(self, request: Request, _caller: Caller) -> Answer:
@@ -66,7 +65,7 @@ class OrderEndpoints:
         try:
             task = await self._runner.abort(task_id, epoch)
         except OSError as error:
-            raise _storage(error) from error
+            raise not_remembered("the order", error) from error
         return Answer(self._runner.report(task))
 
 
@@ -79,8 +78,3 @@ def _task_id(request: Request) -> str:
 
 def _unknown() -> Refusal:
     return Refusal(404, "unknown_task", "this agent has never seen the task")
-
-
-def _storage(error: OSError) -> Refusal:
-    message = f"the order cannot be remembered, so nothing was done: {describe_os_error(error)}"
-    return Refusal(503, "storage_unavailable", message)

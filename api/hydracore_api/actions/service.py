@@ -103,8 +103,7 @@ async def list_(services: Services, principal: Principal, id_: str, limit: int) 
         without=[one.metadata.uid for one in live],
     )
     found = live + [InstanceAction.model_validate(one.wire) for one in archived]
-    found.sort(key=lambda one: one.metadata.uid)
-    found.sort(key=_made_and_begun, reverse=True)
+    found.sort(key=_newness, reverse=True)
     shown: list[ActionEntry] = [views.entry(one) for one in found[:limit]]
     return ActionList(actions=shown, total=min(len(found), MOST_LISTED))
 
@@ -142,8 +141,12 @@ def _name(action: ActionName, instance: Instance) -> str:
     return f"{readable[: _MAX_NAME - len(suffix) - 1].rstrip('-')}-{suffix}"
 
 
-def _made_and_begun(action: InstanceAction) -> tuple[str, str]:
-    """Return when it was made, and (since that is told in whole seconds) when it began."""
+def _newness(action: InstanceAction) -> tuple[str, bool, float, str]:
+    """Return what orders actions by age: making is told in whole seconds, the beginning finer."""
     began = action.status.started_at
-    made = str(action.metadata.creation_timestamp or "")
-    return made, began.isoformat(timespec="microseconds") if began is not None else "~"
+    return (
+        str(action.metadata.creation_timestamp or ""),
+        began is None,
+        began.timestamp() if began is not None else 0.0,
+        action.metadata.uid,
+    )
