@@ -13,7 +13,7 @@ from typing import Any, cast
 from bench import machine
 from hydracore_agentclient import AgentClient, ControlPlaneKey
 from hydracore_artifacts.signing import TrustedKeys
-from hydracore_crds import Instance
+from hydracore_crds import Instance, conditions
 from hydracore_history import History
 from hydracore_operator import memory
 from hydracore_operator.clock import SystemClock
@@ -118,6 +118,14 @@ def _instance(number: int, agent: AgentAddress) -> Instance:
                 "runtime": {"version": "1.0.0", "bundleHash": "0" * 64},
                 "agentUrl": agent.url,
                 "agentPublicKey": agent.public_key,
+                "conditions": [
+                    {
+                        "type": conditions.AGENT_HEALTHY,
+                        "status": "True",
+                        "reason": conditions.HEALTHY,
+                        "lastTransitionTime": "2026-01-01T00:00:00Z",
+                    }
+                ],
             },
         }
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 
 import pytest
 
@@ -90,22 +91,23 @@ async def test_pausing_while_another_writes_all_the_time(live: Live) -> None:
     started = await live.call("POST", "/v1/instances/fleet/runtime/rollout")
     rollout_id = started.json()["tasks"][0]["rollout_id"]
     (rollout,), _ = await live.admin.list(Rollout, live.namespace)
-    stop = asyncio.Event()
+    written = asyncio.Event()
 
-    async def writer() -> int:
-        n = 0
-        while not stop.is_set():
-            n += 1
+    async def write_until_cancelled() -> None:
+        for n in itertools.count():
             await status(live, rollout, message=f"write {n}", state="queued")
+            written.set()
             await asyncio.sleep(0.02)
-        return n
 
-    writing = asyncio.create_task(writer())
+    writing = asyncio.create_task(write_until_cancelled())
     for verb in ("pause", "resume") * 5:
+        written.clear()
+        await asyncio.wait_for(written.wait(), timeout=30)
         answer = await live.call("POST", f"{FLEET}/{rollout_id}/{verb}")
         assert answer.status_code == 200, answer.text
-    stop.set()
-    assert await writing > 5
+    assert not writing.done()
+    writing.cancel()
+    await asyncio.wait([writing])
     fresh = await live.admin.get(Rollout, rollout.metadata.name, live.namespace)
     assert PAUSED_BY_ANNOTATION not in fresh.metadata.annotations
 
