@@ -17,13 +17,13 @@ from hydracore_history import HistoryUnavailable, SchemaOutdated
 from hydracore_kube import Forbidden, KubeError, NotFound, Unavailable
 from hydracore_operator import memory
 from hydracore_operator.clock import Clock, SystemClock
+from hydracore_operator.controller.relist import Relister
+from hydracore_operator.controller.watching import Watcher
 from hydracore_operator.logs import configure_logs
-from hydracore_operator.relist import Relister
 from hydracore_operator.rollouts.ledgers import remove_vanished
 from hydracore_operator.settings import OperatorSettings
 from hydracore_operator.start import Opened, StartError, open_all
 from hydracore_operator.status_server import StatusServer
-from hydracore_operator.watching import Watcher
 from hydracore_operator.wiring import Factories, Wiring, default_factories
 
 FIRST_LISTS_SECONDS = 60.0

@@ -22,7 +22,7 @@ from hydracore_crds import (
 from hydracore_history.facade import History
 from hydracore_kube import KubeClient, Namespace, ObjectStore
 from hydracore_operator.clock import Clock, SystemClock
-from hydracore_operator.reconciler import Reconciler, RetryLater
+from hydracore_operator.controller.reconciler import Reconciler, RetryLater
 from hydracore_operator.settings import OperatorSettings
 
 FIELD_MANAGER = "hydracore-operator"

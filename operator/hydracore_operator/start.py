@@ -19,11 +19,11 @@ from hydracore_history import History, HistoryError, HistoryUnavailable
 from hydracore_kube import KubeClient, KubeconfigError
 from hydracore_operator.clock import Clock
 from hydracore_operator.context import FIELD_MANAGER, Context, NotLeader, Stores
-from hydracore_operator.epochs import EpochRecord
-from hydracore_operator.leader import Elector
+from hydracore_operator.controller.wakeups import Queues
+from hydracore_operator.leadership.epochs import EpochRecord
+from hydracore_operator.leadership.leader import Elector
 from hydracore_operator.llm import LlmFileError, load_llm
 from hydracore_operator.settings import OperatorSettings
-from hydracore_operator.wakeups import Queues
 
 log = structlog.get_logger(__name__)
 

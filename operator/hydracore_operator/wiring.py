@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from hydracore_operator.context import Context
-from hydracore_operator.reconciler import Closable, Loop, Measured, Reconciler
-from hydracore_operator.wakeups import Queues, Wakeups
+from hydracore_operator.controller.reconciler import Closable, Loop, Measured, Reconciler
+from hydracore_operator.controller.wakeups import Queues, Wakeups
 
 ARCHIVE_WORKERS = 2
 """Archiving is never urgent: it must not take history's connections from what is."""

@@ -30,7 +30,7 @@ from hydracore_devcluster.install import Accounts, install
 from hydracore_devcluster.layout import ProjectLayout
 from hydracore_history import History
 from hydracore_kube import KubeClient, NotFound, Where
-from hydracore_operator.leader import LEASE_NAME
+from hydracore_operator.leadership.leader import LEASE_NAME
 from tests.faults.operators import OperatorProcess, end
 from tests.faults.proxy import Proxy
 

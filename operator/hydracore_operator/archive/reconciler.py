@@ -15,7 +15,7 @@ from hydracore_kube import NotFound
 from hydracore_operator.archive.kinds import Archivable
 from hydracore_operator.archive.release import say_waiting
 from hydracore_operator.context import Context
-from hydracore_operator.reconciler import RetryLater
+from hydracore_operator.controller.reconciler import RetryLater
 
 MAKERS = frozenset({"api", "operator"})
 """Values of the label that says who made an object: these are removed, all others stay."""

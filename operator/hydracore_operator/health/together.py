@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from hydracore_operator.reconciler import Loop, Measured
+from hydracore_operator.controller.reconciler import Loop, Measured
 
 
 class Together:

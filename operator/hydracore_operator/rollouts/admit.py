@@ -14,7 +14,7 @@ from hydracore_crds.names import FINALIZER, MANAGED_BY_LABEL, ROLLOUT_LABEL
 from hydracore_crds.rollout import Counts, RolloutStatus
 from hydracore_crds.rollout_target import RolloutTargetSpec
 from hydracore_kube import AlreadyExists, NotFound
-from hydracore_operator.reconciler import RetryLater
+from hydracore_operator.controller.reconciler import RetryLater
 from hydracore_operator.rollouts.tenant import Tenant
 from hydracore_operator.rollouts.writes import bounded
 

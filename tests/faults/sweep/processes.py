@@ -13,7 +13,7 @@ from typing import Any
 
 from hydracore_devcluster.install import NAMESPACE
 from hydracore_kube import KubeClient, NotFound, Where
-from hydracore_operator.leader import LEASE_NAME
+from hydracore_operator.leadership.leader import LEASE_NAME
 from tests.faults.sweep import operator
 from tests.faults.sweep.operator import Orders
 from tests.faults.sweep.trap import Call, read_journal

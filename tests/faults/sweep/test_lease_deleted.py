@@ -8,7 +8,7 @@ import pytest
 
 from hydracore_devcluster.install import NAMESPACE
 from hydracore_kube import Where
-from hydracore_operator.leader import LEASE_NAME
+from hydracore_operator.leadership.leader import LEASE_NAME
 from tests.faults.sweep.rollout import SmallRollout
 from tests.faults.sweep.sweep import Stage
 

@@ -13,7 +13,7 @@ from hydracore_operator.archive import ArchiveReconciler, RolloutArchiver
 from hydracore_operator.archive.reconciler import archive_key
 from hydracore_operator.clock import SystemClock
 from hydracore_operator.context import Context
-from hydracore_operator.queue import WorkQueue
+from hydracore_operator.controller.queue import WorkQueue
 from tests.operator.rollouts.world import Operator
 
 

@@ -13,7 +13,7 @@ from hydracore_history import History
 from hydracore_kube import Conflict
 from hydracore_operator.archive import ArchiveReconciler, RolloutArchiver
 from hydracore_operator.archive.reconciler import archive_key
-from hydracore_operator.reconciler import RetryLater
+from hydracore_operator.controller.reconciler import RetryLater
 from tests.operator.archive.archiving import later
 from tests.operator.archive.conftest import Lock
 from tests.operator.rollouts import builders

@@ -13,7 +13,7 @@ from hydracore_crds import Bundle, Instance, Rollout, RolloutTarget, UpdatePolic
 from hydracore_history import Execution, HistoryUnavailable
 from hydracore_operator.clock import Clock, SystemClock
 from hydracore_operator.context import Context, Stores
-from hydracore_operator.queue import WorkQueue
+from hydracore_operator.controller.queue import WorkQueue
 from hydracore_operator.rollouts import TenantReconciler, Timing
 from hydracore_operator.rollouts.entries import Entry, decode
 from hydracore_operator.rollouts.ledger import ledger_name

@@ -18,7 +18,7 @@ from hydracore_kube.connection import auth_headers, load_configuration, open_api
 from hydracore_kube.paths import api_path, where_of
 from hydracore_operator.clock import Clock, SystemClock
 from hydracore_operator.context import FIELD_MANAGER
-from hydracore_operator.handlers import NoDiffBase, NoProgress, build_registry
+from hydracore_operator.controller.handlers import NoDiffBase, NoProgress, build_registry
 
 WATCH_SECONDS = 240
 """The server is asked to end a watch after so long; the next request is a sign of life."""

@@ -18,8 +18,8 @@ from hydracore_crds import (
 )
 from hydracore_kube import Namespace
 from hydracore_operator.context import Stores
-from hydracore_operator.wakeups import Queues, Wakeups
-from tests.operator.frame.fakes import FakeClock
+from hydracore_operator.controller.wakeups import Queues, Wakeups
+from tests.operator.fakes import FakeClock
 
 SHA = "ab" * 32
 NAME = "runtime-expressclaw-1.0.0"

@@ -13,10 +13,10 @@ import pytest_asyncio
 from hydracore_crds import KINDS, Bundle, Instance, Resource
 from hydracore_kube import KubeClient, Namespace
 from hydracore_operator.context import Stores
-from hydracore_operator.relist import Relister
-from hydracore_operator.watching import WatchEnded, Watcher
-from tests.operator.frame.fakes import FakeClock, settle, until
-from tests.operator.frame.test_wakeups import SPECS
+from hydracore_operator.controller.relist import Relister
+from hydracore_operator.controller.watching import WatchEnded, Watcher
+from tests.operator.controller.test_wakeups import SPECS
+from tests.operator.fakes import FakeClock, settle, until
 
 pytestmark = pytest.mark.cluster
 

@@ -11,8 +11,8 @@ from hydracore_api.instances.create import object_name
 from hydracore_crds import Instance, InstanceClass
 from hydracore_crds.names import MANAGED_BY_LABEL
 from hydracore_kube import Forbidden, Unavailable
+from tests.api.instances.test_instances import tombstone
 from tests.api.support.world import World
-from tests.api.test_instances import tombstone
 
 ORDER = {"tier_id": "small", "region_id": "eu-1"}
 

@@ -11,8 +11,8 @@ import pytest
 from hydracore_devcluster.client import Api
 from hydracore_kube import KubeClient, Unavailable, Where
 from hydracore_operator.clock import SystemClock
-from hydracore_operator.leader import Elector
-from tests.operator.frame.fakes import FakeClock, LeaseServer, settle
+from hydracore_operator.leadership.leader import Elector
+from tests.operator.fakes import FakeClock, LeaseServer, settle
 
 
 def _elector(server: LeaseServer, clock: FakeClock, identity: str) -> Elector:

@@ -14,8 +14,8 @@ import pytest_asyncio
 from hydracore_crds.names import MANAGED_BY_LABEL
 from hydracore_kube import KubeClient, NotFound, Where
 from hydracore_operator.context import NotLeader
-from hydracore_operator.epochs import RECORD_NAME, EpochRecord
-from hydracore_operator.leader import Elector
+from hydracore_operator.leadership.epochs import RECORD_NAME, EpochRecord
+from hydracore_operator.leadership.leader import Elector
 from hydracore_operator.rollouts.entries import Entry
 from hydracore_operator.rollouts.ledger import Ledger, ledger_name
 from hydracore_operator.rollouts.ledgers import list_ledgers, remove_vanished

@@ -18,7 +18,7 @@ import structlog
 from hydracore_kube import Conflict, KubeError
 from hydracore_operator.clock import Clock, SystemClock
 from hydracore_operator.context import NotLeader
-from hydracore_operator.reconciler import RetryLater
+from hydracore_operator.controller.reconciler import RetryLater
 
 Reconcile = Callable[[str], Awaitable[timedelta | datetime | None]]
 

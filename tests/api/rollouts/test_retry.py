@@ -11,9 +11,9 @@ import pytest
 
 from hydracore_crds import Instance, Rollout, RolloutTarget
 from hydracore_crds.base import format_time
+from tests.api.rollouts.test_control import control
+from tests.api.rollouts.test_rollouts import FLEET, half_done
 from tests.api.support.world import START, World
-from tests.api.test_rollout_control import control
-from tests.api.test_rollouts import FLEET, half_done
 
 
 async def retry(world: World, order: int) -> Any:

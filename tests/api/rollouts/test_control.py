@@ -15,8 +15,8 @@ from hydracore_crds.names import (
     RESUMED_AT_ANNOTATION,
 )
 from hydracore_kube import Unavailable
+from tests.api.rollouts.test_rollouts import FLEET, archive, bury, half_done
 from tests.api.support.world import World
-from tests.api.test_rollouts import FLEET, archive, bury, half_done
 
 
 def notes(world: World) -> dict[str, str]:

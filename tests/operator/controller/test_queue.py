@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
 from hydracore_kube import Conflict, Unavailable
-from hydracore_operator.queue import MAX_BACKOFF_SECONDS, WorkQueue
-from hydracore_operator.reconciler import RetryLater
-from tests.operator.frame.fakes import FakeClock, settle
+from hydracore_operator.controller.queue import MAX_BACKOFF_SECONDS, WorkQueue
+from hydracore_operator.controller.reconciler import RetryLater
+from tests.operator.fakes import FakeClock, settle
 
 Answer = timedelta | datetime | None
 

@@ -14,8 +14,8 @@ from starlette.requests import Request
 from hydracore_api.agent.bundles import serve
 from hydracore_api.agent.ranges import parse_range
 from hydracore_api.errors import RangeNotSatisfiable
+from tests.api.agent.test_agent import armed, enrol
 from tests.api.support.world import World
-from tests.api.test_agent import armed, enrol
 
 
 async def stored(world: World, tmp_path: Path, content: bytes) -> str:

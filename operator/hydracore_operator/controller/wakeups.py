@@ -21,7 +21,7 @@ from hydracore_kube import Namespace
 from hydracore_operator.archive.reconciler import archive_key
 from hydracore_operator.clock import Clock
 from hydracore_operator.context import Stores
-from hydracore_operator.queue import WorkQueue
+from hydracore_operator.controller.queue import WorkQueue
 
 
 @dataclass(frozen=True)

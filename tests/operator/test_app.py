@@ -26,8 +26,8 @@ from hydracore_operator.app import run
 from hydracore_operator.context import Context, NotLeader
 from hydracore_operator.settings import OperatorSettings
 from hydracore_operator.wiring import Factories
-from tests.operator.frame.fakes import until
-from tests.operator.frame.test_watching import _wire
+from tests.operator.controller.test_watching import _wire
+from tests.operator.fakes import until
 from tests.support.postgres.server import PostgresServer
 
 pytestmark = pytest.mark.cluster

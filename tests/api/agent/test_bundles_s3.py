@@ -20,10 +20,10 @@ from hydracore_agent.orders.download import Downloader, Source
 from hydracore_agent.settings import Tuning
 from hydracore_api.services import Services
 from hydracore_artifacts.errors import StoreUnavailable
+from tests.api.agent.test_agent import armed
 from tests.api.support.files import make_settings
 from tests.api.support.serving import serving
 from tests.api.support.world import World, close_world, make_world
-from tests.api.test_agent import armed
 from tests.support.s3.server import REGION, S3Server
 
 CONTENT = os.urandom(3 * 1024 * 1024 + 17)

@@ -1,0 +1,1 @@
+"""Who leads: the Lease and the epoch that every order carries."""
