@@ -217,6 +217,7 @@ class SimAgent:
     def status(self) -> dict[str, Any]:
         """Return the body of ``GET /api/status``."""
         healthy = not self.faults.unhealthy
+        latest = next(reversed(self.tasks.values()), None)
         return {
             "instanceId": self.instance_id,
             "slug": "expressclaw",
@@ -226,7 +227,7 @@ class SimAgent:
             "healthStatus": "healthy" if healthy else "unhealthy",
             "onTrial": False,
             "epoch": self.epoch,
-            "task": None,
+            "task": self.report(latest) if latest is not None else None,
         }
 
     def deep(self) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import structlog
 
-from hydracore_agentclient import AgentEndpoint, AgentError, TaskReport, UnknownTask
+from hydracore_agentclient import AgentEndpoint, AgentError, AgentStatus, TaskReport, UnknownTask
 from hydracore_core.rollouts.wishes import cancel_mode
 from hydracore_crds import RolloutTarget, conditions
 from hydracore_kube import KubeError
@@ -56,6 +56,7 @@ class Drive:
         self._abort = abort
         self._aborted = False
         self._seen = False
+        self._status: AgentStatus | None = None
         self._taken_at: float | None = None
         self._offer = Offer(tenant, task_id)
         self._beginning = beginning
@@ -118,6 +119,7 @@ class Drive:
 
     async def _judge(self, target: RolloutTarget) -> Verdict | None:
         """Find out how it ended; None while it has not."""
+        self._status = None
         instance = self._tenant.instance(target.spec.instance_name)
         endpoint = endpoint_of(instance, instance_id=target.spec.instance_id)
         report: TaskReport | Verdict | None = await self._ask(endpoint)
@@ -147,16 +149,30 @@ class Drive:
                 report = await agents.abort(endpoint, self._task_id, self._tenant.lead())
                 self._aborted = True
                 return report
-            return await agents.task(endpoint, self._task_id) if self._ask_first else None
+            return await self._look(endpoint) if self._ask_first else None
         except UnknownTask:
             self._aborted = self._abort.is_set()
             return None
 
+    async def _look(self, endpoint: AgentEndpoint) -> TaskReport:
+        """Read the order off the agent's status: at the end one question answers all.
+
+        A status tells of the latest order only; the agent remembers older ones too.
+        """
+        agents = self._tenant.ctx.agents
+        self._status = await agents.status(endpoint)
+        latest = self._status.task
+        if latest is not None and latest.task_id == self._task_id:
+            return latest
+        return await agents.task(endpoint, self._task_id)
+
     async def _confirm(
         self, endpoint: AgentEndpoint, target: RolloutTarget, report: TaskReport
     ) -> Verdict | None:
-        """An activation is a success once a later status shows digest and health."""
-        found = await self._tenant.ctx.agents.status(endpoint)
+        """An activation is a success once a status after it shows digest and health."""
+        found = self._status
+        if found is None or found.task != report:
+            found = await self._tenant.ctx.agents.status(endpoint)
         why_not = doubt(found, instance_id=target.spec.instance_id, digest=target.spec.bundle_hash)
         if why_not is None:
             self._tenant.durations.note(report)

@@ -33,8 +33,8 @@ class Timing:
         passes: How often one reconcile plans again before it yields to other tenants.
     """
 
-    poll_first: float = 0.25
-    poll_factor: float = 1.5
+    poll_first: float = 0.5
+    poll_factor: float = 2.0
     poll_max: float = 2.0
     evidence_poll: float = 15.0
     trouble_grace: float = 10.0

@@ -35,6 +35,16 @@ async def test_converged_means_no_more_writes() -> None:
         assert world.kube.writes == before
 
 
+async def test_the_question_that_finds_the_end_also_finds_the_proof() -> None:
+    async with World(instances=4) as world:
+        rollout = world.roll()
+        world.operator()
+        await world.finished(rollout, "succeeded")
+        assert world.agents.count("send_order") == 4
+        assert world.agents.count("task") == 0
+        assert {method for method, _ in world.agents.calls} == {"send_order", "status"}
+
+
 async def test_a_lost_reply_is_settled_by_asking() -> None:
     async with World(instances=2) as world:
         for agent in world.all_agents():

@@ -17,6 +17,7 @@ from tests.operator.rollouts.builders import DIGEST
 from tests.operator.rollouts.fakes import FakeClock
 from tests.operator.rollouts.world import World, reason
 
+OTHER_TASK = "00000000-0000-4000-8000-0000000000ff"
 CLOSED = MaintenanceWindow(start_hour_utc=2, end_hour_utc=3)
 
 
@@ -153,7 +154,7 @@ async def test_a_busy_agent_gets_the_order_later() -> None:
         agent = world.agent(0)
         agent.hold = True
         agent.take_order(
-            {"jti": "other", "epoch": 0, "exp": 9e9, "sha256": DIGEST, "version": "0.9.0"}
+            {"jti": OTHER_TASK, "epoch": 0, "exp": 9e9, "sha256": DIGEST, "version": "0.9.0"}
         )
         rollout = world.roll()
         world.operator()
