@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
+from starlette.types import Receive, Scope, Send
 
 from hydracore_api import errors
 from hydracore_api.actions.endpoints import router as actions_router
@@ -41,6 +43,18 @@ ROUTERS = (
 )
 
 
+class Api(FastAPI):
+    """The application, with the answers that stand ready in front of all its layers."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._ready = ReadyAnswers(super().__call__, lambda: getattr(self.state, "services", None))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer."""
+        await self._ready(scope, receive, send)
+
+
 def create_app(settings: Settings, *, services: Services | None = None) -> FastAPI:
     """Build the application.
 
@@ -55,7 +69,7 @@ def create_app(settings: Settings, *, services: Services | None = None) -> FastA
         async with app.state.services.running():
             yield
 
-    app = FastAPI(
+    app = Api(
         title="HydraCore API",
         version=_version(),
         description=DESCRIPTION,
@@ -70,7 +84,6 @@ def create_app(settings: Settings, *, services: Services | None = None) -> FastA
         ReceiveLimits, seconds=settings.receive_seconds, max_bytes=settings.max_body_bytes
     )
     app.add_middleware(InternalGuard, token=settings.ops_token)
-    app.add_middleware(ReadyAnswers)
     errors.install(app)
     return app
 

@@ -21,10 +21,11 @@ from hydracore_api.auth.keys import ServerSecretError
 from hydracore_api.protocol import within
 from hydracore_api.services import Services
 from hydracore_api.settings import Settings
+from hydracore_api.watch import WatchCache
 from hydracore_artifacts.errors import ArtifactError
 from hydracore_artifacts.errors import KeyFileError as BundleKeyFileError
 from hydracore_history import HistoryUnavailable, SchemaOutdated
-from hydracore_kube import KubeconfigError
+from hydracore_kube import KubeconfigError, memory
 
 BACKLOG = 2048
 KEEP_ALIVE_SECONDS = 75
@@ -135,8 +136,17 @@ async def serve(settings: Settings) -> int:
             timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         )
         server = Server(config, url_of(listener), settings.listen_file)
+        settling = asyncio.create_task(_settle(services.cache), name="settle-memory")
         await server.serve(sockets=[listener])
+        settling.cancel()
         return 0 if server.started else CANNOT_START
+
+
+async def _settle(cache: WatchCache) -> None:
+    """Once the first lists are in, keep the garbage collector from walking through them."""
+    for store in cache.stores:
+        await store.ready.wait()
+    memory.settle()
 
 
 def bind(settings: Settings) -> socket.socket:

@@ -68,8 +68,12 @@ class Holders:
 
     def one(self, namespace: str, id_: str) -> Instance | None:
         """Return the holder of an id if it is of this namespace, or None."""
-        holder = min(self._claims.get(id_, {}).values(), key=_seniority, default=None)
-        return holder if holder is not None and holder.metadata.namespace == namespace else None
+        claims = self._claims.get(id_)
+        if not claims:
+            return None
+        one = next(iter(claims.values()))
+        holder = one if len(claims) == 1 else min(claims.values(), key=_seniority)
+        return holder if holder.metadata.namespace == namespace else None
 
     def _changed(self, old: Instance | None, new: Instance | None) -> None:
         if old is not None:
@@ -108,6 +112,7 @@ class WatchCache:
         self.targets_by_rollout = Index(self.targets, lambda t: t.spec.rollout_name)
         self.targets_by_instance = Index(self.targets, lambda t: t.spec.instance_id)
         self._reflectors: dict[str, Reflector[Any]] = {}
+        self._ready = False
 
     @property
     def stores(self) -> tuple[ObjectStore[Any], ...]:
@@ -126,7 +131,8 @@ class WatchCache:
     @property
     def ready(self) -> bool:
         """Whether every kind was listed once."""
-        return all(store.ready.is_set() for store in self.stores)
+        self._ready = self._ready or all(store.ready.is_set() for store in self.stores)
+        return self._ready
 
     def ages(self) -> dict[str, float]:
         """Return the seconds since each kind's watch last showed life; infinite before that."""

@@ -15,7 +15,7 @@ from hydracore_agentclient import AgentClient, ControlPlaneKey
 from hydracore_artifacts.signing import TrustedKeys
 from hydracore_crds import Instance, conditions
 from hydracore_history import History
-from hydracore_operator import memory
+from hydracore_kube import memory
 from hydracore_operator.clock import SystemClock
 from hydracore_operator.context import Context, Stores
 from hydracore_operator.health import HealthLoop

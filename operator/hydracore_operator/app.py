@@ -14,8 +14,7 @@ from typing import Any
 import structlog
 
 from hydracore_history import HistoryUnavailable, SchemaOutdated
-from hydracore_kube import Forbidden, KubeError, NotFound, Unavailable
-from hydracore_operator import memory
+from hydracore_kube import Forbidden, KubeError, NotFound, Unavailable, memory
 from hydracore_operator.clock import Clock, SystemClock
 from hydracore_operator.controller.relist import Relister
 from hydracore_operator.controller.watching import Watcher

@@ -8,11 +8,11 @@ a key that the authenticator has to look up, a query, a body) goes to the route,
 
 from __future__ import annotations
 
-import re
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from operator import is_
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -32,9 +32,7 @@ MAX_ANSWERS = 4096
 MAX_BYTES = 1024 * 1024
 """A larger answer is not kept."""
 _OK = 200
-_DETAIL = re.compile(
-    r"/v1/instances/([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"
-)
+_DETAIL = LIST + "/"
 _CREDENTIALS = (b"authorization", b"x-api-key")
 _BODY = (b"content-length", b"transfer-encoding")
 
@@ -86,10 +84,16 @@ class Changes:
 
 
 class ReadyAnswers:
-    """ASGI middleware; see the module."""
+    """ASGI middleware; see the module. It stands before all others: they cost more than it does.
 
-    def __init__(self, app: ASGIApp) -> None:
+    Args:
+        app: Who answers otherwise.
+        services: The app's services, once it has started.
+    """
+
+    def __init__(self, app: ASGIApp, services: Callable[[], Services | None]) -> None:
         self.app = app
+        self._of_app = services
         self._answers: OrderedDict[tuple[str, str], Answer] = OrderedDict()
         self._services: Services | None = None
         self._changes: Changes | None = None
@@ -97,7 +101,7 @@ class ReadyAnswers:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send what stands ready, or have the route answer and keep its answer."""
         key = _key_of(scope)
-        services: Services | None = getattr(scope["app"].state, "services", None) if key else None
+        services = self._of_app() if key is not None else None
         if key is None or services is None:
             await self.app(scope, receive, send)
             return
@@ -129,10 +133,9 @@ class ReadyAnswers:
     def _detail(
         self, services: Services, record: ApiKey, path: str
     ) -> tuple[tuple[str, str], Basis, datetime | None] | None:
-        match = _DETAIL.fullmatch(path)
-        if match is None:
-            return None
-        instance = services.cache.instance_by_id.one(record.namespace, match[1])
+        # Whatever is no id is nobody's: other routes below an instance have a slash more.
+        id_ = path.removeprefix(_DETAIL)
+        instance = services.cache.instance_by_id.one(record.namespace, id_)
         if instance is None:
             return None
         class_ = services.cache.classes.get(instance.spec.class_name)
@@ -184,4 +187,4 @@ def _key_of(scope: Scope) -> str | None:
 
 
 def _same(one: Basis, other: Basis) -> bool:
-    return len(one) == len(other) and all(a is b for a, b in zip(one, other, strict=True))
+    return len(one) == len(other) and all(map(is_, one, other))
