@@ -49,7 +49,7 @@ async def _pinned(*, quick: bool) -> dict[str, Any]:
         with apart(fleet), tempfile.TemporaryDirectory() as folder:
             agents = await fleet.agents()
             database = f"sqlite+aiosqlite:///{folder}"
-            rows = await saturation(key, agents, f"{database}/a.db", 2.0 if quick else 10.0)
+            rows = await saturation(key, agents, f"{database}/a.db", 2.0 if quick else 5.0)
             kept = await sustained(
                 key, agents, f"{database}/b.db", interval=interval, seconds=seconds
             )

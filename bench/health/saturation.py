@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import random
 import statistics
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -28,7 +29,7 @@ from hydracore_operator.health import HealthLoop
 from hydracore_operator.health.loop import CONCURRENCY
 from tests.simulation.process import AgentAddress
 
-ROUNDS = 5
+ROUNDS = 8
 WARM_SECONDS = 300
 TOO_OFTEN_SECONDS = 0.2
 """An interval that nobody can keep with thousands of agents, so that the loop never rests."""
@@ -76,12 +77,10 @@ async def saturation(
         bare(key, agents) as ask,
         stand(key, agents, database, interval=TOO_OFTEN_SECONDS) as made,
     ):
-        async with running(made.loop()) as loop:
-            await _warm(loop, 2 * len(agents))
         for _ in range(ROUNDS):
             rounds["bare"].append(await _ask_for(seconds, len(agents), ask))
             async with running(made.loop()) as loop:
-                await asyncio.sleep(2 * TOO_OFTEN_SECONDS)
+                await _warm(loop, len(agents))
                 before, meter = _answered(loop), Meter()
                 await asyncio.sleep(seconds)
                 found = meter.round(_answered(loop) - before)
@@ -99,7 +98,7 @@ def _answered(loop: HealthLoop) -> int:
 
 
 async def _warm(loop: HealthLoop, polls: int) -> None:
-    """Have all keys agreed on and all rows there."""
+    """Have every agent asked once: keys agreed on, beliefs formed, rows there."""
     async with asyncio.timeout(WARM_SECONDS):
         while loop.metrics()["polls"] < polls:  # noqa: ASYNC110 - a figure, nothing to wait on
             await asyncio.sleep(0.1)
@@ -127,7 +126,9 @@ async def bare(key: ControlPlaneKey, agents: Sequence[AgentAddress]) -> AsyncIte
 
 
 async def _ask_for(seconds: float, agents: int, ask: Ask) -> Round:
-    numbers, count, ended = itertools.cycle(range(agents)), 0, False
+    order = list(range(agents))
+    random.Random(0).shuffle(order)
+    numbers, count, ended = itertools.cycle(order), 0, False
 
     async def worker() -> None:
         nonlocal count

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -94,12 +94,13 @@ def apart(fleet: FleetProcess) -> Iterator[None]:
     """Give the fleet a core and this process another, where there are two, within the block."""
     cores = os.sched_getaffinity(0)
     mine, *others = sorted(cores)
-    machine.pin(fleet.pid, others[0] if others else mine)
-    machine.pin(os.getpid(), mine)
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, cores)
+    with machine.awake(others[0]) if others else nullcontext():
+        machine.pin(fleet.pid, others[0] if others else mine)
+        machine.pin(os.getpid(), mine)
+        try:
+            yield
+        finally:
+            os.sched_setaffinity(0, cores)
 
 
 def _instance(number: int, agent: AgentAddress) -> Instance:

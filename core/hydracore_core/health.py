@@ -31,6 +31,8 @@ CHANGE_PENALTY = 1.0
 SUPPRESS_ABOVE = 6.0
 REUSE_BELOW = 2.0
 MOST_PENALTY = 8.0
+LEAST_PENALTY = 0.01
+"""What has decayed to less counts as nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,8 @@ def observe(belief: Belief, outcome: Level, now: float, limits: Limits) -> Belie
         now: When it was asked; not before the last time.
         limits: The rules' figures.
     """
+    if outcome == belief.last == belief.steady == belief.shown and not belief.penalty:
+        return belief  # nearly every poll of a fleet that is well
     penalty = belief.penalty
     if penalty:
         penalty *= 0.5 ** (max(0.0, now - belief.at) / limits.half_life)
@@ -122,7 +126,7 @@ def observe(belief: Belief, outcome: Level, now: float, limits: Limits) -> Belie
         steady = outcome if known else None
     elif outcome != steady and streak >= limits.needed(steady, outcome):
         steady, penalty = outcome, penalty + CHANGE_PENALTY
-    penalty = min(penalty, MOST_PENALTY)
+    penalty = min(penalty, MOST_PENALTY) if penalty >= LEAST_PENALTY else 0.0
     flapping = penalty > (REUSE_BELOW if belief.flapping else SUPPRESS_ABOVE)
     return Belief(
         shown=_shown(belief, steady, flapping=flapping),

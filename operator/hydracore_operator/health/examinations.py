@@ -36,7 +36,9 @@ class Examinations:
             now: Seconds that never go backwards.
             well: Whether the answer says that all is well.
         """
-        planned = self._next.setdefault(instance_id, now + self._rng.random() * self._interval)
+        planned = self._next.get(instance_id)
+        if planned is None:
+            planned = self._next[instance_id] = now + self._rng.random() * self._interval
         last = self._last.get(instance_id)
         pause = self._interval * WORRIED_SHARE
         worried = (seen.changed or not well) and (last is None or now - last >= pause)

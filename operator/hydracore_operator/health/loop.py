@@ -66,7 +66,7 @@ class HealthLoop:
         self._interval = ctx.settings.health_interval_seconds
         self._verdicts = verdicts or Verdicts()
         self._verdicts.limits = limits_for(self._interval)
-        self._rng = rng or random.SystemRandom()
+        self._rng = rng or random.Random()  # noqa: S311 - spreads polls, guards nothing
         self._schedule = Schedule()
         self._tracked: dict[str, AgentEndpoint] = {}
         self._running: set[str] = set()
@@ -235,6 +235,7 @@ class HealthLoop:
             self._schedule.drop(key)
             self._again.discard(key)
             del self._tracked[key]
+            self._polls.forget(key)
             for forget in (self._verdicts, self.recorder, self._examinations):
                 forget.forget(before.instance_id)
         if after is not None:

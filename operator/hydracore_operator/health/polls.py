@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import structlog
 
@@ -14,9 +15,23 @@ from hydracore_operator.context import Context
 from hydracore_operator.health.examinations import Examinations
 from hydracore_operator.health.gauge import Gauge
 from hydracore_operator.health.recorder import Recorder
-from hydracore_operator.health.verdicts import Seen, Verdicts, differs
+from hydracore_operator.health.verdicts import Seen, Verdict, Verdicts, differs
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Asked:
+    """What was found out about an Instance the last time; void once the store has another object.
+
+    An Instance is dozens of objects. Ten thousand of them do not fit into a processor's cache, so
+    that looking through each at every poll would cost more than all else that is done here.
+    """
+
+    instance: Instance
+    endpoint: AgentEndpoint | None
+    agrees_with: Verdict | None = None
+    """The verdict of which the Instance's status says just the same."""
 
 
 class Polls:
@@ -46,6 +61,7 @@ class Polls:
         self._examinations = examinations
         self._gauge = gauge
         self._wake = wake
+        self._asked: dict[str, _Asked] = {}
 
     async def one(self, key: str, lag: float = 0.0) -> Seen | None:
         """Ask one agent, judge the answer, note it for SQL, wake the reconcile if it is news.
@@ -57,9 +73,8 @@ class Polls:
         Returns:
             What the poll has led to; None where there is nobody to ask.
         """
-        instance = self._ctx.stores.instances.get(key)
-        endpoint = endpoint_of(instance) if instance is not None else None
-        if instance is None or endpoint is None:
+        asked = self._about(key)
+        if asked is None or (endpoint := asked.endpoint) is None:
             return None
         clock, id_ = self._ctx.clock, endpoint.instance_id
         began = clock.monotonic()
@@ -71,14 +86,14 @@ class Polls:
         now = clock.monotonic()
         answered = isinstance(outcome, AgentStatus)
         self._gauge.polled(now, lag, now - began if answered else None)
-        current = self._ctx.stores.instances.get(key)
-        if current is None or endpoint_of(current) != endpoint:
+        current = self._about(key)
+        if current is None or current.endpoint != endpoint:
             return None  # it went, moved or became another while it was asked
         if isinstance(outcome, AgentStatus):
             self._recorder.answered(id_, self._ctx.now(), outcome, now - began)
         else:
             self._recorder.failed(id_, self._ctx.now(), outcome.message)
-        seen = self._verdicts.take(current, outcome, now)
+        seen = self._verdicts.take(current.instance, id_, outcome, now)
         self._tell(current, seen)
         if isinstance(outcome, AgentStatus):
             well = outcome.healthy and outcome.health_status == "healthy"
@@ -86,13 +101,26 @@ class Polls:
                 await self._examine(key, endpoint)
         return seen
 
-    def _tell(self, instance: Instance, seen: Seen) -> None:
+    def forget(self, key: str) -> None:
+        """Drop what is remembered of an Instance that is gone or no longer polled."""
+        self._asked.pop(key, None)
+
+    def _about(self, key: str) -> _Asked | None:
+        instance = self._ctx.stores.instances.get(key)
+        if instance is None:
+            return None
+        known = self._asked.get(key)
+        if known is None or known.instance is not instance:
+            known = self._asked[key] = _Asked(instance, endpoint_of(instance))
+        return known
+
+    def _tell(self, asked: _Asked, seen: Seen) -> None:
         """Say what is news, and have the status brought in line with it.
 
         A paused Instance is left as it is until it is no longer paused, which wakes it anyway.
         """
-        verdict = seen.verdict
-        if verdict is None:
+        verdict, instance = seen.verdict, asked.instance
+        if verdict is None or (verdict is asked.agrees_with and not seen.changed):
             return
         if seen.changed:
             log.info(
@@ -103,7 +131,9 @@ class Polls:
                 why=verdict.message,
             )
         paused = instance.metadata.annotations.get(PAUSED_ANNOTATION) == "true"
-        if not paused and differs(verdict, instance):
+        if not differs(verdict, instance):
+            asked.agrees_with = verdict
+        elif not paused:
             self._wake(instance.key)
 
     async def _examine(self, key: str, endpoint: AgentEndpoint) -> None:

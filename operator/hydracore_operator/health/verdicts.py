@@ -138,16 +138,18 @@ class Verdicts:
         state = self._states.get(instance_id)
         return state.verdict if state is not None else None
 
-    def take(self, instance: Instance, outcome: AgentStatus | AgentError, now: float) -> Seen:
+    def take(
+        self, instance: Instance, instance_id: str, outcome: AgentStatus | AgentError, now: float
+    ) -> Seen:
         """Take in the outcome of a poll.
 
         Args:
             instance: Whose agent was asked. What its status says is what a process that has just
                 started believes.
+            instance_id: Its id.
             outcome: The answer, or why there is none.
             now: Seconds that never go backwards.
         """
-        instance_id = instance.spec.id or ""
         state = self._states.get(instance_id)
         if state is None:
             state = self._states[instance_id] = _State(_stored_belief(instance, now))

@@ -64,7 +64,7 @@ def feed(
 ) -> list[Seen]:
     """Take in one poll every ten seconds."""
     return [
-        verdicts.take(stored or instance(), outcome, 10.0 * number)
+        verdicts.take(stored or instance(), ID, outcome, 10.0 * number)
         for number, outcome in enumerate(outcomes)
     ]
 
@@ -97,7 +97,7 @@ def test_the_same_trouble_is_not_told_anew_but_another_is() -> None:
     last = verdicts.get(ID)
     assert last is not None
     assert (last.message, last.bundle_hash) == ("attempt 2", "ab" * 32)
-    liar = verdicts.take(instance(), WrongIdentity("liar"), 99)
+    liar = verdicts.take(instance(), ID, WrongIdentity("liar"), 99)
     assert liar.changed
     assert liar.verdict is not None
     assert (liar.verdict.reason, liar.verdict.message) == ("IdentityMismatch", "liar")
@@ -165,7 +165,7 @@ def test_whatever_an_agent_answers_the_stored_status_is_written_a_bounded_number
             health_status={"h": "healthy", "d": "degraded"}.get(kind, "unhealthy"),
             bundle_hash=digest * 64,
         )
-        verdict = verdicts.take(instance(), outcome, 10.0 * number).verdict
+        verdict = verdicts.take(instance(), ID, outcome, 10.0 * number).verdict
         says = verdict and (verdict.health, verdict.reason, verdict.version, verdict.bundle_hash)
         writes += says is not None and says != stored
         stored = says or stored
