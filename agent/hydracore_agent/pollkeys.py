@@ -2,15 +2,14 @@
 
 Signing and verifying Ed25519 costs as much as the rest of a poll. Each side knows the other's
 Ed25519 key, so both compute the same secret (X25519 over the same keys, RFC 7748) and mark polls
-with HMAC-SHA256 instead. The other side's copy is ``hydracore_agentclient/pollkeys.py``;
-tests let the two meet.
+with keyed BLAKE2b (RFC 7693) instead. The other side's copy is
+``hydracore_agentclient/pollkeys.py``; tests let the two meet.
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
-import hmac
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -91,4 +90,5 @@ def answer_mark(key: bytes, instance_id: str, nonce: str, status: int, body: byt
 
 
 def _mark(key: bytes, said: bytes) -> str:
-    return base64.urlsafe_b64encode(hmac.digest(key, said, "sha256")).decode()
+    mac = hashlib.blake2b(said, key=key, digest_size=_BYTES).digest()
+    return base64.urlsafe_b64encode(mac).decode()

@@ -118,7 +118,7 @@ class PollRecord:
     Attributes:
         instance_id: The instance's id.
         at: When the operator last asked.
-        status: The last good answer among them.
+        status: The last good answer among them; None also where it is the one that is stored.
         error: Why the last one failed; None if it did not.
         failures: Failed in a row at the end.
         answered: Whether there was a good answer among them; if not, ``failures`` come on top of

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
+import orjson
 import structlog
 
 from hydracore_agentclient import AgentStatus
@@ -17,6 +20,9 @@ FLUSH_SECONDS = 1.0
 """Longest that an outcome waits: what SQL says about an agent is at most so much older."""
 FLUSH_ROWS = 500
 """So many are stored at once; when that many wait, at once."""
+TICKING = {"uptime_seconds", "active_connections"}
+"""Fields of a status that change by themselves. They are not stored: the rest is the same for days,
+so that most polls are a few numbers in SQL."""
 AWAY_SECONDS = 10.0
 """After SQL was away, it is tried again so much later."""
 
@@ -52,6 +58,7 @@ class Recorder:
         self._waiting: dict[str, _Waiting] = {}
         self._deep: dict[str, DeepHealthReport] = {}
         self._gone: set[str] = set()
+        self._kept: dict[str, int] = {}
         self._enough = asyncio.Event()
         self._away = False
         self._stopping = False
@@ -86,6 +93,7 @@ class Recorder:
         """Drop what waits of an instance that is gone, so that its row does not come back."""
         self._waiting.pop(instance_id, None)
         self._deep.pop(instance_id, None)
+        self._kept.pop(instance_id, None)
         self._gone.add(instance_id)
 
     async def run(self) -> None:
@@ -106,10 +114,11 @@ class Recorder:
         while self._waiting or self._deep:
             some = {key: self._waiting.pop(key) for key in list(self._waiting)[:FLUSH_ROWS]}
             deep = {key: self._deep.pop(key) for key in list(self._deep)[:FLUSH_ROWS]}
-            records = [_record(key, waiting) for key, waiting in some.items()]
+            records = [_record(key, one, self._news(key, one)) for key, one in some.items()]
             try:
                 await self._health.polls(records, list(deep.values()))
             except HistoryError as error:
+                self._unkeep(some)
                 self._put_back(some, deep)
                 if not self._away:
                     log.warning("health_not_stored", waiting=len(self), error=str(error))
@@ -118,6 +127,7 @@ class Recorder:
             except Exception:
                 # Not stored again and again: it would stand in the way of all others.
                 log.exception("health_not_stored", lost=len(some) + len(deep))
+                self._unkeep(some)
                 return
             self.stored += len(records)
             if self._away:
@@ -133,6 +143,22 @@ class Recorder:
         for key, report in deep.items():
             if key not in self._gone:
                 self._deep.setdefault(key, report)
+
+    def _unkeep(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            self._kept.pop(key, None)
+
+    def _news(self, key: str, waiting: _Waiting) -> dict[str, Any] | None:
+        """Return the status if it says anything that SQL does not know from this process."""
+        if waiting.status is None:
+            return None
+        text = waiting.status.model_dump_json(by_alias=True, exclude_none=True, exclude=TICKING)
+        digest = hash(text)
+        if self._kept.get(key) == digest:
+            return None
+        self._kept[key] = digest
+        found: dict[str, Any] = orjson.loads(text)
+        return found
 
     def _noted(self) -> None:
         if len(self._waiting) >= FLUSH_ROWS and not self._away:
@@ -156,11 +182,11 @@ def _merged(older: _Waiting, newer: _Waiting) -> _Waiting:
     return replace(older, at=newer.at, error=newer.error, failures=older.failures + newer.failures)
 
 
-def _record(instance_id: str, waiting: _Waiting) -> PollRecord:
+def _record(instance_id: str, waiting: _Waiting, status: dict[str, Any] | None) -> PollRecord:
     return PollRecord(
         instance_id=instance_id,
         at=waiting.at,
-        status=waiting.status.to_wire() if waiting.status is not None else None,
+        status=status,
         error=waiting.error,
         failures=waiting.failures,
         answered=waiting.answered,

@@ -187,3 +187,29 @@ async def test_a_batch_that_cannot_be_stored_at_all_does_not_block_the_next() ->
     made.failed("b", NOON, "gone")
     await made.flush()
     assert [[r.instance_id for r in batch] for batch in sql.batches] == [["b"]]
+
+
+async def test_a_status_is_stored_again_only_where_it_says_something_new() -> None:
+    made, sql = recorder()
+    for uptime, pid in ((1.0, 7), (61.0, 7), (2.0, 8)):
+        made.answered(
+            "a", NOON, good("a").model_copy(update={"uptime_seconds": uptime, "pid": pid}), 0.01
+        )
+        await made.flush()
+    said = [batch[0].status for batch in sql.batches]
+    assert [status and status["pid"] for status in said] == [7, None, 8]
+    assert all("uptimeSeconds" not in status for status in said if status is not None)
+    assert all(batch[0].answered for batch in sql.batches)
+
+
+async def test_a_status_that_could_not_be_stored_is_news_again() -> None:
+    made, sql = recorder()
+    for fault in (HistoryUnavailable("away"), ValueError("unstorable")):
+        sql.fault = fault
+        made.answered("a", NOON, good("a"), 0.01)
+        await made.flush()
+    sql.fault = None
+    made.answered("a", NOON, good("a"), 0.01)
+    await made.flush()
+    ((record,),) = sql.batches
+    assert record.status is not None
