@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections import Counter
 from datetime import timedelta
@@ -14,6 +15,10 @@ from hydracore_history import History
 from hydracore_operator.providers.local import reboots
 from tests.faults.fleet import TENANT, Server
 from tests.faults.plane import Plane
+
+
+NUMBERS = itertools.count(1)
+"""Actions of all sweeps stay side by side in one cluster."""
 
 
 class OneAction:
@@ -32,14 +37,10 @@ class OneAction:
         self._what: ActionName = what
         self._plane = plane
         self._server = server
-        self._lives = 0
-
-    @property
-    def action_name(self) -> str:
-        return f"{self._what}-{self._lives}"
+        self.action_name = ""
 
     async def begin(self) -> None:
-        self._lives += 1
+        self.action_name = f"{self._what}-{next(NUMBERS)}"
         self._pid = (await self._plane.agents.status(self._server.endpoint)).pid
         spec = InstanceActionSpec(instance_name=self._server.name, action=self._what)
         metadata = ObjectMeta(name=self.action_name, namespace=TENANT)
