@@ -16,7 +16,6 @@ from hydracore_operator.providers.local import reboots
 from tests.faults.fleet import TENANT, Server
 from tests.faults.plane import Plane
 
-
 NUMBERS = itertools.count(1)
 """Actions of all sweeps stay side by side in one cluster."""
 
