@@ -23,10 +23,12 @@ class Kill:
     Attributes:
         number: The call, from 1.
         moment: Right before it goes out, or after its effect, before the answer is looked at.
+        what: Count only calls of this kind.
     """
 
     number: int
     moment: Moment
+    what: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class Trap:
 
     def __init__(self, journal: Path, kill: Kill | None) -> None:
         self._kill = kill
-        self._count = 0
+        self._count = self._counted = 0
         self._lock = threading.Lock()
         self._journal = os.open(journal, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
@@ -67,13 +69,19 @@ class Trap:
         """Note a call that is about to go out; return whether the process dies after it."""
         with self._lock:
             self._count += 1
-            mine = self._kill is not None and self._count == self._kill.number
+            mine = self._is_mine(what)
             killed = self._kill.moment if mine and self._kill is not None else None
             line = json.dumps({"number": self._count, "what": what, "killed": killed})
             os.write(self._journal, f"{line}\n".encode())
         if killed == "before":
             die()
         return mine
+
+    def _is_mine(self, what: str) -> bool:
+        if self._kill is None or self._kill.what not in (None, what):
+            return False
+        self._counted += 1
+        return self._counted == self._kill.number
 
     @staticmethod
     def leave(*, mine: bool) -> None:
