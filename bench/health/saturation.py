@@ -2,7 +2,8 @@
 
 The bare loop asks the same agents with the same aiohttp session settings, as many at once, and
 decodes the JSON. It neither signs nor checks; its requests carry marks made beforehand, so that the
-agents have the same work. Rounds alternate, so that noise of the machine hits both.
+agents have the same work. Two more show what proofs cost: the same loop around the client's polls,
+and around its signed requests. Rounds alternate, so that noise of the machine hits all.
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ ROUNDS = 8
 WARM_SECONDS = 300
 TOO_OFTEN_SECONDS = 0.2
 """An interval that nobody can keep with thousands of agents, so that the loop never rests."""
+MARKED = "bare, with the proofs of polls"
+SIGNED = "bare, with signatures"
 Ask = Callable[[int], Awaitable[object]]
 
 
@@ -70,9 +73,13 @@ async def saturation(
     key: ControlPlaneKey, agents: Sequence[AgentAddress], database: str, seconds: float
 ) -> list[dict[str, Any]]:
     """Measure all contestants in alternation; return a row for each."""
-    rounds: dict[str, list[Round]] = {"bare": [], "loop": [], "bare, signing and verifying": []}
+    rounds: dict[str, list[Round]] = {"bare": [], "loop": [], MARKED: [], SIGNED: []}
     client = AgentClient(key, subject="operator", now=SystemClock().now)
     endpoints = [AgentEndpoint(a.url, a.instance_id, a.public_key) for a in agents]
+    proving: dict[str, Ask] = {
+        MARKED: lambda number: client.poll(endpoints[number]),
+        SIGNED: lambda number: client.status(endpoints[number]),
+    }
     async with (
         bare(key, agents) as ask,
         stand(key, agents, database, interval=TOO_OFTEN_SECONDS) as made,
@@ -85,8 +92,8 @@ async def saturation(
                 await asyncio.sleep(seconds)
                 found = meter.round(_answered(loop) - before)
             rounds["loop"].append(found)
-            signed = await _ask_for(seconds / 2, len(agents), lambda n: client.status(endpoints[n]))
-            rounds["bare, signing and verifying"].append(signed)
+            for name, contestant in proving.items():
+                rounds[name].append(await _ask_for(seconds, len(agents), contestant))
     await client.close()
     return [_row(name, found, rounds["bare"]) for name, found in rounds.items()]
 
