@@ -13,7 +13,7 @@ from tests.faults.sweep.action import OneAction
 from tests.faults.sweep.sweep import Stage
 from tests.faults.sweep.trap import MOMENTS, Moment
 
-pytestmark = [pytest.mark.stack, pytest.mark.faults, pytest.mark.sweep]
+pytestmark = [pytest.mark.stack, pytest.mark.faults, pytest.mark.sweep, pytest.mark.fault(1)]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
