@@ -29,7 +29,7 @@ class _Asked:
     """
 
     instance: Instance
-    endpoint: AgentEndpoint | None
+    endpoint: AgentEndpoint
     agrees_with: Verdict | None = None
     """The verdict of which the Instance's status says just the same."""
 
@@ -74,8 +74,9 @@ class Polls:
             What the poll has led to; None where there is nobody to ask.
         """
         asked = self._about(key)
-        if asked is None or (endpoint := asked.endpoint) is None:
+        if asked is None:
             return None
+        endpoint = asked.endpoint
         clock, id_ = self._ctx.clock, endpoint.instance_id
         began = clock.monotonic()
         outcome: AgentStatus | AgentError
@@ -107,11 +108,14 @@ class Polls:
 
     def _about(self, key: str) -> _Asked | None:
         instance = self._ctx.stores.instances.get(key)
-        if instance is None:
-            return None
         known = self._asked.get(key)
-        if known is None or known.instance is not instance:
-            known = self._asked[key] = _Asked(instance, endpoint_of(instance))
+        if known is not None and known.instance is instance:
+            return known
+        endpoint = endpoint_of(instance) if instance is not None else None
+        if instance is None or endpoint is None:
+            self._asked.pop(key, None)
+            return None
+        known = self._asked[key] = _Asked(instance, endpoint)
         return known
 
     def _tell(self, asked: _Asked, seen: Seen) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -23,6 +22,9 @@ FLUSH_ROWS = 500
 TICKING = {"uptime_seconds", "active_connections"}
 """Fields of a status that change by themselves. They are not stored: the rest is the same for days,
 so that most polls are a few numbers in SQL."""
+REPEAT_SECONDS = 300.0
+"""After so long a status is stored again though it says nothing new: the row may have been lost or
+replaced by somebody else, such as a leader whose last write came late."""
 AWAY_SECONDS = 10.0
 """After SQL was away, it is tried again so much later."""
 
@@ -58,7 +60,7 @@ class Recorder:
         self._waiting: dict[str, _Waiting] = {}
         self._deep: dict[str, DeepHealthReport] = {}
         self._gone: set[str] = set()
-        self._kept: dict[str, int] = {}
+        self._kept: dict[str, tuple[int, float]] = {}
         self._enough = asyncio.Event()
         self._away = False
         self._stopping = False
@@ -118,7 +120,7 @@ class Recorder:
             try:
                 await self._health.polls(records, list(deep.values()))
             except HistoryError as error:
-                self._unkeep(some)
+                self._kept.clear()  # what it had taken may be lost with it
                 self._put_back(some, deep)
                 if not self._away:
                     log.warning("health_not_stored", waiting=len(self), error=str(error))
@@ -127,7 +129,7 @@ class Recorder:
             except Exception:
                 # Not stored again and again: it would stand in the way of all others.
                 log.exception("health_not_stored", lost=len(some) + len(deep))
-                self._unkeep(some)
+                self._kept.clear()
                 return
             self.stored += len(records)
             if self._away:
@@ -144,19 +146,16 @@ class Recorder:
             if key not in self._gone:
                 self._deep.setdefault(key, report)
 
-    def _unkeep(self, keys: Iterable[str]) -> None:
-        for key in keys:
-            self._kept.pop(key, None)
-
     def _news(self, key: str, waiting: _Waiting) -> dict[str, Any] | None:
         """Return the status if it says anything that SQL does not know from this process."""
         if waiting.status is None:
             return None
         text = waiting.status.model_dump_json(by_alias=True, exclude_none=True, exclude=TICKING)
-        digest = hash(text)
-        if self._kept.get(key) == digest:
+        digest, now = hash(text), self._clock.monotonic()
+        known, at = self._kept.get(key, (None, 0.0))
+        if known == digest and now - at < REPEAT_SECONDS:
             return None
-        self._kept[key] = digest
+        self._kept[key] = digest, now
         found: dict[str, Any] = orjson.loads(text)
         return found
 

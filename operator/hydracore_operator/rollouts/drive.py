@@ -11,7 +11,15 @@ from collections.abc import Iterator
 
 import structlog
 
-from hydracore_agentclient import AgentEndpoint, AgentError, AgentStatus, TaskReport, UnknownTask
+from hydracore_agentclient import (
+    AgentEndpoint,
+    AgentError,
+    AgentStatus,
+    InvalidAnswer,
+    Refused,
+    TaskReport,
+    UnknownTask,
+)
 from hydracore_core.rollouts.wishes import cancel_mode
 from hydracore_crds import RolloutTarget, conditions
 from hydracore_kube import KubeError
@@ -157,11 +165,15 @@ class Drive:
     async def _look(self, endpoint: AgentEndpoint) -> TaskReport:
         """Read the order off the agent's status: at the end one question answers all.
 
-        A status tells of the latest order only; the agent remembers older ones too.
+        A status tells of the latest order only; the agent remembers older ones too. And an agent
+        that cannot tell its status may still tell how the order failed.
         """
         agents = self._tenant.ctx.agents
-        self._status = await agents.status(endpoint)
-        latest = self._status.task
+        try:
+            self._status = await agents.status(endpoint)
+        except (Refused, InvalidAnswer) as error:
+            log.debug("status_of_no_use", task_id=self._task_id, error=str(error))
+        latest = self._status.task if self._status is not None else None
         if latest is not None and latest.task_id == self._task_id:
             return latest
         return await agents.task(endpoint, self._task_id)

@@ -70,6 +70,16 @@ async def test_steady_state_wakes_and_writes_nothing(world: World) -> None:
     assert after.metadata.resource_version == seen.metadata.resource_version
 
 
+async def test_nothing_is_kept_of_an_instance_that_is_gone(world: World) -> None:
+    seen = await prepared(world)
+    loop = HealthLoop(world.ctx, world.verdicts)
+    assert await loop.poll(seen.key) is not None
+    assert set(loop._polls._asked) == {seen.key}
+    world.ctx.stores.instances.remove(seen.key, seen.metadata.uid)
+    assert await loop.poll(seen.key) is None
+    assert loop._polls._asked == {}
+
+
 async def test_unreachable_after_three_failures_then_healthy_again(world: World) -> None:
     seen = await prepared(world)
     instance_id, key = seen.spec.id or "", seen.key

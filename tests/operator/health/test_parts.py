@@ -16,9 +16,10 @@ from hydracore_history import DeepHealthReport, HistoryUnavailable, PollRecord
 from hydracore_operator.clock import SystemClock
 from hydracore_operator.health.examinations import Examinations
 from hydracore_operator.health.gauge import Gauge
-from hydracore_operator.health.recorder import FLUSH_ROWS, Recorder
+from hydracore_operator.health.recorder import FLUSH_ROWS, REPEAT_SECONDS, Recorder
 from hydracore_operator.health.schedule import Schedule
 from hydracore_operator.health.verdicts import Seen
+from tests.operator.fakes import FakeClock
 
 NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 QUIET = Seen(None, changed=False, settled=True)
@@ -200,6 +201,16 @@ async def test_a_status_is_stored_again_only_where_it_says_something_new() -> No
     assert [status and status["pid"] for status in said] == [7, None, 8]
     assert all("uptimeSeconds" not in status for status in said if status is not None)
     assert all(batch[0].answered for batch in sql.batches)
+
+
+async def test_a_status_is_stored_again_after_a_while_whatever_became_of_its_row() -> None:
+    sql, clock = Sql(), FakeClock()
+    made = Recorder(cast("Any", sql), clock)
+    for pause in (0, REPEAT_SECONDS - 1, 2):
+        clock.elapsed += pause
+        made.answered("a", NOON, good("a"), 0.01)
+        await made.flush()
+    assert [batch[0].status is not None for batch in sql.batches] == [True, False, True]
 
 
 async def test_a_status_that_could_not_be_stored_is_news_again() -> None:

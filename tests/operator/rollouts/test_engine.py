@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from hydracore_agentclient import AgentEndpoint, AgentStatus, InvalidAnswer
 from hydracore_crds.names import FINALIZER
 from tests.operator.rollouts.world import World, reason
 
@@ -119,6 +120,22 @@ async def test_a_failed_push_halts_and_the_rest_stays(outcome: str) -> None:
         assert failed.status.last_result_status == outcome
         assert failed.status.error_message == "ImportError: no module named 'x'"
         assert world.kube.current(rollout).status.halt_reason
+
+
+async def test_an_agent_without_a_status_can_still_say_how_the_order_failed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with World(instances=1) as world:
+
+        async def broken(_: AgentEndpoint) -> AgentStatus:
+            raise InvalidAnswer("no status")
+
+        monkeypatch.setattr(world.agents, "status", broken)
+        world.agent(0).faults.outcome = "rejected"
+        world.roll()
+        world.operator()
+        await world.until(lambda: world.states() == ["failed"], "the agent's own account")
+        assert world.target_of(0).status.last_result_status == "rejected"
 
 
 async def test_an_activation_without_health_is_no_success() -> None:
