@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,7 @@ class SmallRollout:
         self._asked_for_deletion = False
         oracle = self.tenant.fleet.oracle
         assert not oracle.in_flight
+        await self._forget_ledger()
         oracle.accepted.clear()
         oracle.activated.clear()
         oracle.most_in_flight = oracle.stale = 0
@@ -74,6 +76,11 @@ class SmallRollout:
             )
         )
         self._uid = made.metadata.uid
+
+    async def _forget_ledger(self) -> None:
+        """Have each life make its ledger anew, as a tenant's first rollout does."""
+        with suppress(NotFound):
+            await self._admin.delete_raw(await self._ledger())
 
     async def step(self) -> bool:
         if not self._asked_for_deletion:
@@ -132,12 +139,14 @@ class SmallRollout:
         assert {t.spec.instance_id: t.status.task_id for t in targets} == done
 
     async def _slots(self) -> dict[str, Any]:
-        namespace = await self._admin.get(Namespace, self.namespace)
-        place = Where("v1", "configmaps", "hydracore-system", ledger_name(namespace.metadata.uid))
         try:
-            return (await self._admin.get_raw(place)).get("data") or {}
+            return (await self._admin.get_raw(await self._ledger())).get("data") or {}
         except NotFound:
             return {}
+
+    async def _ledger(self) -> Where:
+        namespace = await self._admin.get(Namespace, self.namespace)
+        return Where("v1", "configmaps", "hydracore-system", ledger_name(namespace.metadata.uid))
 
     async def _gone(self) -> bool:
         """Whether the rollout and its targets are gone."""

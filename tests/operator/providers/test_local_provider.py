@@ -286,6 +286,25 @@ async def test_a_reboot_cut_short_is_known_and_ends_with_the_next_power_on(root:
     assert await provider.reboot_of(server.id, "cut") is None
 
 
+async def test_a_reboot_cut_short_at_its_beginning_is_carried_out_by_who_asks(root: Path) -> None:
+    provider = make(root)
+    server = await provider.create(request())
+    await eventually(lambda: len(starts(root)) == 1)
+    found = record.load(root / server.name)
+    assert found is not None
+    # The operator died when it had noted the reboot and done nothing of it.
+    reboots.note(root / server.name, reboots.Begun("one", datetime.now(UTC), found.machine))
+    before = machine_pid(root)
+    reboot = await make(root).forbid_reboot(server.id, "one")
+    assert reboot is not None
+    assert reboot.booted
+    assert gone(before)
+    after = machine_pid(root)
+    assert await make(root).forbid_reboot(server.id, "one") == reboot
+    assert await make(root).reboot(server.id, request_id="one", not_after=soon()) == reboot
+    assert machine_pid(root) == after
+
+
 @pytest.mark.parametrize("machine_dies_first", [False, True])
 async def test_delete_leaves_no_process_port_or_folder(
     root: Path, *, machine_dies_first: bool

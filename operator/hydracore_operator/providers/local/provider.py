@@ -111,9 +111,7 @@ class LocalProvider:
                     raise TooLateError(f"{found.name} is not rebooted: the deadline has passed")
                 begun = reboots.Begun(request_id, now, found.machine)
                 reboots.note(folder, begun)
-                await self._stop(found)
-                await self._start(server_id)
-            return self._reboot(server_id, begun)
+            return await self._carry_out(server_id, begun)
 
     async def reboot_of(self, server_id: str, request_id: str) -> Reboot | None:
         """Look into the server's folder; see the protocol."""
@@ -129,7 +127,7 @@ class LocalProvider:
             folder = self._folder(server_id)
             begun = reboots.find(folder, request_id)
             if begun is not None:
-                return self._reboot(server_id, begun)
+                return await self._carry_out(server_id, begun)
             reboots.forbid(folder, request_id, self._now())
             return None
 
@@ -139,6 +137,18 @@ class LocalProvider:
         async with self._storage(), self._held(server_id):
             await self._stop(self._load(server_id))
             await asyncio.to_thread(record.remove_folder, self._folder(server_id))
+
+    async def _carry_out(self, server_id: str, begun: reboots.Begun) -> Reboot:
+        """Do what is left of a reboot that was begun, as a cloud does whatever becomes of us.
+
+        The process may have died between the note and any later step, so all of them look first.
+        """
+        found = self._load(server_id)
+        if found.machine == begun.machine:
+            await self._stop(found)
+        if found.machine == begun.machine or not processes.machine_alive(found):
+            await self._start(server_id)
+        return self._reboot(server_id, begun)
 
     def _reboot(self, server_id: str, begun: reboots.Begun) -> Reboot:
         found = self._load(server_id)
