@@ -23,9 +23,6 @@ server rather than like orphans: then nothing is deleted."""
 log = structlog.get_logger(__name__)
 
 
-Found = tuple[Provider, Server]
-
-
 class Collector:
     """Deletes servers of this cluster that no Instance owns any more."""
 
@@ -49,8 +46,7 @@ class Collector:
         """Look once; return the ids of the servers that were deleted.
 
         Servers are listed before Instances: a server is only ever ordered for an Instance that
-        is stored already, so one whose Instance the later list lacks has none. Where the watched
-        Instances own all servers nothing is listed.
+        is stored already, so one whose Instance the later list lacks has none.
 
         Raises:
             ProviderError, KubeError, HistoryUnavailable: It is tried again at the next sweep.
@@ -61,10 +57,9 @@ class Collector:
             for server in await provider.list()
             if server.labels.get(CLUSTER_LABEL) == self._ctx.settings.cluster_name
         ]
-        orphans = _without(servers, self._ctx.stores.instances.all())
-        if orphans:  # a watch may be late: what is told late must not cost a server
-            instances, _ = await self._ctx.kube.list(Instance)
-            orphans = _without(orphans, instances)
+        instances, _ = await self._ctx.kube.list(Instance)
+        owned = {i.spec.id or i.metadata.uid for i in instances}
+        orphans = [(p, s) for p, s in servers if s.labels.get(INSTANCE_ID_LABEL) not in owned]
         due = self._due([server for _, server in orphans])
         if len(due) > max(FEW, len(servers) // 2):
             log.error("orphans_left_alone", orphans=len(due), servers=len(servers))
@@ -90,9 +85,3 @@ class Collector:
         await self._ctx.history.stages.remove(instance_id)
         log.warning("orphan_deleted", server=server.id, name=server.name, instance_id=instance_id)
         return server.id
-
-
-def _without(servers: list[Found], instances: list[Instance]) -> list[Found]:
-    """Return the servers that none of these Instances owns."""
-    owned = {instance.spec.id or instance.metadata.uid for instance in instances}
-    return [(p, s) for p, s in servers if s.labels.get(INSTANCE_ID_LABEL) not in owned]

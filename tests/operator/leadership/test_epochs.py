@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from hydracore_crds.names import MANAGED_BY_LABEL
-from hydracore_kube import KubeClient, NotFound, Where
+from hydracore_kube import Forbidden, KubeClient, NotFound, Where
 from hydracore_operator.context import NotLeader
 from hydracore_operator.leadership.epochs import RECORD_NAME, EpochRecord
 from hydracore_operator.leadership.leader import Elector
@@ -38,7 +38,7 @@ async def kube(operator_kubeconfig: str) -> AsyncIterator[KubeClient]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def home(admin: KubeClient, operator_kubeconfig: str) -> AsyncIterator[str]:
+async def home(admin: KubeClient, kube: KubeClient) -> AsyncIterator[str]:
     """An operator's namespace of the test's own, with the operator's rights in it."""
     name = f"home-{secrets.token_hex(4)}"
     await admin.create_raw(Where("v1", "namespaces"), {"metadata": {"name": name}})
@@ -50,8 +50,21 @@ async def home(admin: KubeClient, operator_kubeconfig: str) -> AsyncIterator[str
     for kind, found in (("roles", role), ("rolebindings", binding)):
         body = {**found, "metadata": {"name": found["metadata"]["name"]}}
         await admin.create_raw(Where(rights, kind, name), body)
+    await _until_allowed(kube, name)
     yield name
     await admin.delete_raw(Where("v1", "namespaces", None, name))
+
+
+async def _until_allowed(kube: KubeClient, home: str) -> None:
+    """Wait until the API server's authorizer knows the new role and its binding."""
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                await kube.get_raw(Where("v1", "configmaps", home, RECORD_NAME))
+            except NotFound:
+                return
+            except Forbidden:
+                await asyncio.sleep(0.05)
 
 
 def _elector(kube: KubeClient, home: str) -> Elector:
