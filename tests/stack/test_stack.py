@@ -333,11 +333,13 @@ def test_an_interrupted_up_leaves_nothing(environ: dict[str, str], tmp_path: Pat
     ) as up:
         assert up.stdout is not None
         assert "control plane" in up.stdout.readline()
+        up.send_signal(signal.SIGSTOP)  # it must not be done before it is interrupted
         supervisor = load_record(layout.record)
         assert supervisor is not None
         children = descendants(supervisor.pid)
         assert children
         up.send_signal(signal.SIGINT)
+        up.send_signal(signal.SIGCONT)
         assert up.wait(60) != 0
     assert [pid for pid in (supervisor.pid, *children) if alive(pid)] == []
     assert not is_held(layout.supervisor_lock)
