@@ -67,7 +67,7 @@ async def test_a_locked_file_is_unavailable_in_time_and_recovers(
         await impatient.stages.record(
             "i-1", stage="booting", seq=1, level="info", message="up", at=at
         )
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 2.5
     assert await impatient.provision_log.list("i-1") == []  # readers do not wait in WAL mode
     holder.execute("ROLLBACK")
     holder.close()

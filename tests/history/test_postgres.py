@@ -58,7 +58,7 @@ async def test_a_silent_server_is_given_up_in_time(
             started = time.monotonic()
             with pytest.raises(HistoryUnavailable, match="see that the server runs"):
                 await poll(impatient, at)
-            assert time.monotonic() - started < 20
+            assert time.monotonic() - started < 8
     finally:
         postgres.thaw()
     await poll(impatient, at)
@@ -88,7 +88,7 @@ async def test_a_locked_table_is_unavailable_in_time_and_recovers(
     started = time.monotonic()
     with pytest.raises(HistoryUnavailable, match=r"lock timeout.*pg_stat_activity"):
         await poll(impatient, at)
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 2.5
     await holder.close()
     await poll(impatient, at)
 

@@ -24,8 +24,8 @@ log = structlog.get_logger(__name__)
 class _Asked:
     """What was found out about an Instance the last time; void once the store has another object.
 
-    An Instance is dozens of objects. Ten thousand of them do not fit into a processor's cache, so
-    that looking through each at every poll would cost more than all else that is done here.
+    An Instance is dozens of objects, which need not be looked through at every poll of a fleet
+    that is well.
     """
 
     instance: Instance

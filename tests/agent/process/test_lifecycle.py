@@ -115,7 +115,7 @@ def test_a_power_cycle_is_a_real_exit_and_comes_back(make_box) -> None:
     until("back", box.alive)
     took = time.monotonic() - begun
     assert box.status()["pid"] != before
-    assert took >= 2.0, "two seconds of pause and a start"
+    assert 2.0 <= took < 8.0, "two seconds of pause and a start"
     report = box.ask(f"/api/actions/{order['actionId']}")
     assert report is not None
     assert (report["state"], report["detail"]["pidBefore"]) == ("succeeded", str(before))
