@@ -15,6 +15,12 @@ from pathlib import Path
 from typing import Any
 
 PACKAGES = ("aiohttp", "fastapi", "kopf", "orjson", "pydantic", "uvicorn", "uvloop")
+_SPIN = """
+import os, sys
+os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+while os.getppid() == int(sys.argv[1]):  # not longer than who started it, however that ends
+    pass
+"""
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -66,8 +72,7 @@ def awake(core: int) -> Iterator[None]:
     Waking a sleeping core costs whoever sends it work, on virtual machines up to as much as the
     rest of a request. A contestant that leaves the other side idle now and then would pay for that.
     """
-    spin = "import os; os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))\nwhile True: pass"
-    process = subprocess.Popen([sys.executable, "-c", spin])
+    process = subprocess.Popen([sys.executable, "-c", _SPIN, str(os.getpid())])
     try:
         pin(process.pid, core)
         yield
