@@ -21,6 +21,9 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+# Helpers' assertions tell what they saw, as those of the tests themselves do.
+pytest.register_assert_rewrite("tests.faults", "tests.operator", "tests.simulation", "tests.stack")
+
 from hydracore_crds.names import TENANT_LABEL
 from hydracore_devcluster.assets import Assets
 from hydracore_devcluster.audit import new_log

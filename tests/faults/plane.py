@@ -170,6 +170,12 @@ class Plane:
         await kept.wait_leading()
         return kept
 
+    async def successor(self) -> OperatorProcess:
+        """Return the operator that leads after the last one was killed, however it was started."""
+        self.revive()
+        await self.operators[-1].wait_leading()
+        return self.operators[-1]
+
     def signal(self, name: str, number: signal.Signals) -> None:
         """Send a signal to etcd, the API server or the controllers."""
         pid = self.dev.pid(name)

@@ -162,13 +162,15 @@ class Tenant:
         """Assert, from what the agents counted, that the rollout did its work and no more."""
         oracle, digest = self.fleet.oracle, self.bundle.spec.artifact.sha256
         assert oracle.most_in_flight <= limit
+        skipped = (await self.rollout()).status.skipped
+        assert skipped is None or skipped.reasons == {}
+        await self.check_counts(succeeded=len(self.agents))
         assert {agent.digest for agent in self.agents} == {digest}
         accepted = Counter(instance for instance, _ in oracle.accepted)
         activated = Counter(instance for instance, _ in oracle.activated)
         once = {agent.instance_id: 1 for agent in self.agents}
         assert accepted == once
         assert activated == once
-        await self.check_counts(succeeded=len(self.agents))
         tasks = {target.spec.instance_id: target.status.task_id for target in await self.targets()}
         assert tasks == dict(oracle.activated)
 

@@ -52,9 +52,11 @@ async def test_leaders_frozen_while_they_send_orders(
         await tenant.until_accepted(len(oracle.accepted) + 1)  # by the successor
         leader.thaw()
         assert await leader.wait_exit() == 1
+        tenant.hold(on=True)  # the rollout must not end while the next process starts
         leader, standby = standby, plane.start_operator()
         await standby.wait_standby()
         tenant.when_accepted(len(oracle.accepted) + 1, leader.freeze)
+        tenant.hold(on=False)
     await standby.wait_leading()
     leader.thaw()
     await tenant.finished("succeeded")

@@ -62,7 +62,7 @@ async def test_killed_before_it_heard_that_its_orders_were_accepted(
     await tenant.start()
     await tenant.until_busy(LIMIT)
     await operator.wait_exit()
-    await plane.start_operator().wait_leading()
+    await plane.successor()
     await tenant.until_asked(8)  # by the successor
     assert len(oracle.accepted) == LIMIT
     tenant.hold(on=False)

@@ -18,6 +18,7 @@ from hydracore_kube.connection import auth_headers, load_configuration, open_api
 from hydracore_kube.paths import api_path, where_of
 from hydracore_operator.clock import Clock, SystemClock
 from hydracore_operator.context import FIELD_MANAGER
+from hydracore_operator.controller.generators import Generators
 from hydracore_operator.controller.handlers import NoDiffBase, NoProgress, build_registry
 
 WATCH_SECONDS = 240
@@ -83,6 +84,12 @@ class Watcher:
             WatchEnded: kopf gave up, or a watch shows no sign of life.
         """
         self._alive = dict.fromkeys(self._plurals.values(), self._clock.monotonic())
+        with Generators(kopf.__name__).noticed() as generators:
+            done = await self._watch(generators)
+        raise WatchEnded(_why(done))
+
+    async def _watch(self, generators: Generators) -> set[asyncio.Task[Any]]:
+        """Run kopf's tasks until one of them, or of ours, ends: those that did."""
         tasks = set(
             await kopf.spawn_tasks(
                 registry=self._registry, settings=kopf_settings(), clusterwide=True, standalone=True
@@ -95,14 +102,16 @@ class Watcher:
         self.started.set()
         try:
             done, _ = await asyncio.wait(tasks | own, return_when=asyncio.FIRST_COMPLETED)
+            return done
         finally:
             for task in tasks | own:
                 task.cancel()
-            ended, _ = await asyncio.wait(tasks, timeout=_STOP_SECONDS)
+            ended, late = await asyncio.wait(tasks, timeout=_STOP_SECONDS)
             for task in ended:
                 # What one of them died of is told once; the others' echoes count as heard.
                 _ = task.cancelled() or task.exception()
-        raise WatchEnded(_why(done))
+            if not late:
+                await generators.close()
 
     async def _until_stale(self) -> str:
         while True:

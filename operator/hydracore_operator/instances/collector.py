@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from hydracore_artifacts.errors import ArtifactError
 from hydracore_crds import Instance
 from hydracore_crds.names import INSTANCE_ID_LABEL
 from hydracore_history import HistoryUnavailable
@@ -37,7 +38,7 @@ class Collector:
             await self._ctx.clock.sleep(self._ctx.settings.orphan_sweep_seconds)
             try:
                 await self.sweep()
-            except (ProviderError, KubeError, HistoryUnavailable, NotLeader) as error:
+            except (ProviderError, KubeError, NotLeader) as error:
                 log.warning("sweep_failed", error=str(error))
             except Exception:  # whatever it is, it must not end the operator's other work
                 log.exception("sweep_failed")
@@ -49,7 +50,8 @@ class Collector:
         is stored already, so one whose Instance the later list lacks has none.
 
         Raises:
-            ProviderError, KubeError, HistoryUnavailable: It is tried again at the next sweep.
+            ProviderError, KubeError: Servers or Instances cannot be listed.
+            NotLeader
         """
         servers = [
             (provider, server)
@@ -64,7 +66,7 @@ class Collector:
         if len(due) > max(FEW, len(servers) // 2):
             log.error("orphans_left_alone", orphans=len(due), servers=len(servers))
             return []
-        return [await self._delete(p, s) for p, s in orphans if s.id in due]
+        return [s.id for p, s in orphans if s.id in due and await self._deleted(p, s)]
 
     def _due(self, orphans: list[Server]) -> set[str]:
         """Remember the first sighting of each; return those orphaned at every sighting for long."""
@@ -73,15 +75,26 @@ class Collector:
         self._first_seen = {s.id: self._first_seen.get(s.id, now) for s in orphans}
         return {server_id for server_id, at in self._first_seen.items() if now - at >= grace}
 
-    async def _delete(self, provider: Provider, server: Server) -> str:
+    async def _deleted(self, provider: Provider, server: Server) -> bool:
+        """Delete an orphan with all that is kept for it; a fault keeps it for the next sweep."""
+        try:
+            await self._delete(provider, server)
+        except (ProviderError, HistoryUnavailable, ArtifactError, ValueError) as error:
+            log.warning("orphan_kept", server=server.id, name=server.name, error=str(error))
+            return False
+        return True
+
+    async def _delete(self, provider: Provider, server: Server) -> None:
+        # The server last: it is by the server that an operator after a crash finds the rest.
+        self._ctx.epoch()
+        instance_id = server.labels[INSTANCE_ID_LABEL]
+        await self._ctx.artifacts.instances.delete_all(instance_id)
+        await self._ctx.history.credentials.remove(instance_id)
+        await self._ctx.history.health.remove(instance_id)
+        await self._ctx.history.stages.remove(instance_id)
         self._ctx.epoch()
         try:
             await provider.delete(server.id)
         except ServerNotFoundError:
             log.info("orphan_gone_by_itself", server=server.id)
-        instance_id = server.labels[INSTANCE_ID_LABEL]
-        await self._ctx.history.credentials.remove(instance_id)
-        await self._ctx.history.health.remove(instance_id)
-        await self._ctx.history.stages.remove(instance_id)
         log.warning("orphan_deleted", server=server.id, name=server.name, instance_id=instance_id)
-        return server.id

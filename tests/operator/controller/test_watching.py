@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import sys
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import pytest
@@ -180,3 +181,38 @@ async def test_without_credentials_it_ends_with_the_reason(tmp_path: Any) -> Non
     for task in asyncio.all_tasks() - before:
         task.cancel()
     await settle()
+
+
+async def test_whenever_it_is_cancelled_no_generator_of_kopf_stays_open(
+    operator_kubeconfig: str,
+) -> None:
+    """Early, kopf's tasks are cancelled between two items of a list."""
+    begun: list[AsyncGenerator[Any, Any]] = []
+    with _begun_generators(begun):
+        for moment in range(12):
+            watcher = Watcher(operator_kubeconfig, Stores().each(), listed=lambda _plural: None)
+            task = asyncio.create_task(watcher.run())
+            await watcher.started.wait()
+            await asyncio.sleep(moment * 0.015)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+    of_kopf = [g for g in begun if "/kopf/" in g.ag_code.co_filename]
+    assert of_kopf
+    assert [g for g in of_kopf if g.ag_frame is not None] == []
+
+
+@contextmanager
+def _begun_generators(begun: list[AsyncGenerator[Any, Any]]) -> Iterator[None]:
+    """Collect, and keep, every asynchronous generator that is begun in this thread."""
+    before = sys.get_asyncgen_hooks()
+
+    def note(generator: AsyncGenerator[Any, Any]) -> None:
+        begun.append(generator)
+        assert before.firstiter is not None
+        before.firstiter(generator)
+
+    sys.set_asyncgen_hooks(firstiter=note)
+    try:
+        yield
+    finally:
+        sys.set_asyncgen_hooks(firstiter=before.firstiter)
