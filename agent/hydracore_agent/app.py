@@ -16,7 +16,7 @@ from hydracore_agent.chat.endpoint import ChatEndpoint
 from hydracore_agent.health.monitor import HealthMonitor
 from hydracore_agent.http import Answer, Frame, json_response
 from hydracore_agent.orders.endpoints import OrderEndpoints
-from hydracore_agent.status import StatusReporter
+from hydracore_agent.status import StatusReporter, tag
 
 CODES = {404: "not_found", 405: "method_not_allowed"}
 
@@ -41,7 +41,8 @@ def build_app(surface: Surface) -> Starlette:
         return json_response(200 if healthy else 503, {"ok": healthy})
 
     async def status(_request: Request, _caller: Caller) -> Answer:
-        return Answer(surface.status.status())
+        found = surface.status.status()
+        return Answer(found, tag=tag(found))
 
     async def deep(_request: Request, _caller: Caller) -> Answer:
         return Answer(await surface.health.deep())

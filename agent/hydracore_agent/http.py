@@ -55,11 +55,16 @@ def not_remembered(what: str, error: OSError) -> Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A JSON answer."""
+    """A JSON answer.
+
+    Attributes:
+        tag: Polls that name it are answered with a 304: nothing has changed (RFC 9110, 13.1.2).
+    """
 
     body: Mapping[str, Any]
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
+    tag: str = ""
 
 
 Handler = Callable[[Request, Caller], Awaitable[Answer | Response]]
@@ -136,14 +141,30 @@ class Frame:
             answer = Answer({"code": "internal", "message": message}, 500)
         if isinstance(answer, Response):
             return answer
+        if caller.poll is not None and self._polls is not None:
+            return self._polled(request, self._polls, caller, answer)
         response = json_response(answer.status, answer.body, answer.headers)
-        response.headers[PROOF_HEADER] = self._prove(caller, answer.status, bytes(response.body))
+        response.headers[PROOF_HEADER] = self._identity.prove(
+            self._instance_id, caller.nonce, bytes(response.body), self._now()
+        )
         return response
 
-    def _prove(self, caller: Caller, status: int, body: bytes) -> str:
-        if caller.poll is not None and self._polls is not None:
-            return self._polls.mark(caller.poll, caller.nonce, status, body)
-        return self._identity.prove(self._instance_id, caller.nonce, body, self._now())
+    def _polled(
+        self, request: Request, polls: PollAuth, caller: Caller, answer: Answer
+    ) -> Response:
+        """Answer a poll; one that has the answer already is only told that it still holds."""
+        assert caller.poll is not None  # noqa: S101 - the caller has looked
+        etag = f'W/"{answer.tag}"' if answer.tag else ""
+        if etag and request.headers.get("if-none-match") == etag:
+            response = Response(status_code=304)
+        else:
+            response = json_response(answer.status, answer.body, answer.headers)
+        if etag:
+            response.headers["ETag"] = etag
+        body = bytes(response.body)
+        proof = polls.mark(caller.poll, caller.nonce, response.status_code, answer.tag, body)
+        response.headers[PROOF_HEADER] = proof
+        return response
 
 
 def json_response(

@@ -18,9 +18,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 SCHEME = "Poll"
-"""Of the Authorization header: ``Poll v1.<kid>.<subject>.<issued>.<nonce>.<mark>``."""
-VERSION = "v1"
-_INFO = b"hydracore poll keys v1 "
+"""Of the Authorization header: ``Poll v2.<kid>.<subject>.<issued>.<nonce>.<mark>``."""
+VERSION = "v2"
+_INFO = b"hydracore poll keys v2 "
 _P = 2**255 - 19
 _BYTES = 32
 
@@ -83,9 +83,20 @@ def request_mark(
     return _mark(key, said.encode())
 
 
-def answer_mark(key: bytes, instance_id: str, nonce: str, status: int, body: bytes) -> str:
-    """Return the mark of the answer to the request of this nonce: its HTTP status and bytes."""
-    said = f"answer\n{instance_id}\n{nonce}\n{status}\n"
+def answer_mark(
+    key: bytes, instance_id: str, nonce: str, status: int, tag: str, body: bytes
+) -> str:
+    """Return the mark of the answer to the request of this nonce.
+
+    Args:
+        key: For answers.
+        instance_id: Who answers.
+        nonce: Of the request.
+        status: HTTP status.
+        tag: What stands in ETag, without its quotes; empty where there is none.
+        body: The bytes; none with a 304.
+    """
+    said = f"answer\n{instance_id}\n{nonce}\n{status}\n{tag}\n"
     return _mark(key, said.encode() + body)
 
 

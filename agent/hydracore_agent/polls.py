@@ -53,9 +53,9 @@ class PollAuth:
             raise TokenError("the poll is not of this minute: check the clocks")
         return subject, nonce, keys
 
-    def mark(self, keys: PollKeys, nonce: str, status: int, body: bytes) -> str:
-        """Return the proof of an answer."""
-        due = answer_mark(keys.answer, self._instance_id, nonce, status, body)
+    def mark(self, keys: PollKeys, nonce: str, status: int, tag: str, body: bytes) -> str:
+        """Return the proof of an answer with this ETag; an empty one stands for none."""
+        due = answer_mark(keys.answer, self._instance_id, nonce, status, tag, body)
         return f"{VERSION}.{due}"
 
     def _keys(self, kid: str) -> PollKeys:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +27,9 @@ CAPABILITIES = (
     "power_cycle",
 )
 """What every release of this source can do; plugins add theirs."""
+
+TICKING = ("uptimeSeconds", "activeConnections")
+"""Fields that change by themselves; a status that differs in these alone is no other status."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,3 +100,13 @@ class StatusReporter:
             return None
         on_trial = current.sha256 != self.release.sha256
         return current.sha256 if on_trial else current.previous
+
+
+def tag(status: Mapping[str, Any]) -> str:
+    """Return 32 hexadecimal digits that are the same for as long as a status says the same.
+
+    ``pid`` and ``startedAt`` are in it, so that no two runs of an agent have one in common.
+    """
+    lasting = {key: value for key, value in status.items() if key not in TICKING}
+    text = json.dumps(lasting, sort_keys=True, separators=(",", ":"))
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

@@ -9,9 +9,8 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 import aiohttp
-import orjson
-from pydantic import ValidationError
 
+from hydracore_agentclient.answers import own_status, read_answer
 from hydracore_agentclient.endpoint import AgentEndpoint
 from hydracore_agentclient.errors import (
     InvalidAnswer,
@@ -100,13 +99,18 @@ class AgentClient:
         instead of signed. An agent that knows no marked polls is asked with a signed request. The
         caller bounds how many polls are under way at once.
 
+        Returns:
+            The very object of the poll before where the agent has proved that it would say the
+            same again, but for fields that change by themselves (``uptime_seconds``,
+            ``active_connections``): these are as of when they were told.
+
         Raises:
             WrongIdentity: As :meth:`status`.
         """
         if ep.public_key is not None and self._poller.usable(ep):
-            data = await self._poller.ask(ep)
-            if data is not None:
-                return own_status(ep, read_answer(AgentStatus, data))
+            polled = await self._poller.ask(ep)
+            if polled is not None:
+                return polled
             status = await self.status(ep)
             self._poller.without(ep)
             return status
@@ -249,35 +253,6 @@ async def _events(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
             response.close()
             raise InvalidAnswer(f"the chat's answer is larger than {MAX_CHAT_BYTES} bytes")
         yield chunk
-
-
-def own_status(ep: AgentEndpoint, status: AgentStatus) -> AgentStatus:
-    """Return the status if its body names the instance that was asked.
-
-    Raises:
-        WrongIdentity: It names another.
-    """
-    if status.instance_id != ep.instance_id:
-        raise WrongIdentity(
-            f"the answer is of instance {status.instance_id!r}, asked was {ep.instance_id!r}"
-        )
-    return status
-
-
-def read_answer(model: type[M], data: bytes) -> M:
-    """Read a body.
-
-    Raises:
-        InvalidAnswer: It is not what it should be.
-    """
-    try:
-        return model.model_validate(orjson.loads(data))
-    except ValidationError as fault:
-        first = fault.errors(include_url=False, include_input=False)[0]
-        field = ".".join(str(part) for part in first["loc"])[:100]
-        raise InvalidAnswer(f"the answer does not fit: {field}: {first['msg'][:200]}") from fault
-    except orjson.JSONDecodeError as fault:
-        raise InvalidAnswer("the answer is no JSON") from fault
 
 
 def _refusal(status: int, data: bytes) -> Refused:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 import secrets
 import time
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from datetime import datetime
 import aiohttp
 from yarl import URL
 
+from hydracore_agentclient.answers import own_status, read_answer
 from hydracore_agentclient.endpoint import AgentEndpoint
 from hydracore_agentclient.errors import InvalidAnswer, WrongIdentity
 from hydracore_agentclient.exchange import (
@@ -21,6 +23,7 @@ from hydracore_agentclient.exchange import (
     translated,
 )
 from hydracore_agentclient.keys import ControlPlaneKey
+from hydracore_agentclient.models import AgentStatus
 from hydracore_agentclient.pollkeys import SCHEME, VERSION, PollKeys, answer_mark, request_mark
 from hydracore_agentclient.proof import PROOF_HEADER, load_public_key
 
@@ -29,8 +32,18 @@ WITHOUT_SECONDS = 600.0
 """So long an agent that refused a marked poll is asked with signed requests, then tried again."""
 MAX_KNOWN = 100_000
 """Agents whose keys are kept; beyond it all are agreed on anew."""
+_ETAG = re.compile(r'W/"([0-9a-f]{32})"')
 _OK = 200
+_NOT_MODIFIED = 304
 _UNAUTHORIZED = 401
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What an agent has proved to say, and the tag by which it knows that it said so."""
+
+    tag: str
+    status: AgentStatus
 
 
 @dataclass(slots=True)
@@ -40,6 +53,7 @@ class _Known:
     url: URL
     keys: PollKeys | None
     without_until: float = 0.0
+    told: _Told | None = None
 
 
 class Poller:
@@ -88,8 +102,11 @@ class Poller:
         """Do without marked polls of this agent for a while."""
         self._about(ep).without_until = self._monotonic() + WITHOUT_SECONDS
 
-    async def ask(self, ep: AgentEndpoint) -> bytes | None:
+    async def ask(self, ep: AgentEndpoint) -> AgentStatus | None:
         """Return the proved answer, or None where whoever answers does not take the poll (401).
+
+        An agent that has nothing new to say answers with a proved 304; then the object that it
+        was before is returned.
 
         Raises:
             AgentError: As :meth:`AgentClient.status`.
@@ -97,33 +114,43 @@ class Poller:
         known = self._about(ep)
         if known.keys is None:
             return None
-        nonce = secrets.token_hex(16)
+        told, nonce = known.told, secrets.token_hex(16)
         with translated(ep):
             async with self._session().get(
                 known.url,
-                headers=self._headers(known.keys, ep.instance_id, nonce),
+                headers=self._headers(known.keys, ep.instance_id, nonce, told),
                 timeout=self._deadlines,
                 allow_redirects=False,
             ) as response:
                 data = await _body(response)
-        if response.status == _UNAUTHORIZED and PROOF_HEADER not in response.headers:
+        status, tag = response.status, _tag(response)
+        if status == _UNAUTHORIZED and PROOF_HEADER not in response.headers:
             return None
-        due = answer_mark(known.keys.answer, ep.instance_id, nonce, response.status, data)
+        due = answer_mark(known.keys.answer, ep.instance_id, nonce, status, tag, data)
         proof = response.headers.get(PROOF_HEADER, "")
         if not hmac.compare_digest(proof.encode(), f"{VERSION}.{due}".encode()):
             raise WrongIdentity("the answer's proof is missing or does not hold for this request")
-        if response.status != _OK:
-            raise InvalidAnswer(f"the agent answered the poll with HTTP status {response.status}")
-        return data
+        if status == _NOT_MODIFIED and told is not None and tag == told.tag:
+            return told.status
+        if status != _OK:
+            raise InvalidAnswer(f"the agent answered the poll with HTTP status {status}")
+        found = own_status(ep, read_answer(AgentStatus, data))
+        known.told = _Told(tag, found) if tag else None
+        return found
 
-    def _headers(self, keys: PollKeys, instance_id: str, nonce: str) -> dict[str, str]:
+    def _headers(
+        self, keys: PollKeys, instance_id: str, nonce: str, told: _Told | None = None
+    ) -> dict[str, str]:
         kid, issued = self._key.kid, int(self._now().timestamp())
         mark = request_mark(keys.request, instance_id, kid, SUBJECT, issued, nonce)
-        return {
+        headers = {
             "Authorization": f"{SCHEME} {VERSION}.{kid}.{SUBJECT}.{issued}.{nonce}.{mark}",
             "Accept-Encoding": "identity",
             "Connection": "close",
         }
+        if told is not None:
+            headers["If-None-Match"] = f'W/"{told.tag}"'
+        return headers
 
     def _about(self, ep: AgentEndpoint) -> _Known:
         known = self._known.get(ep)
@@ -147,7 +174,15 @@ class Poller:
 
 
 async def _body(response: aiohttp.ClientResponse) -> bytes:
+    if response.status == _NOT_MODIFIED:
+        return b""  # it has none (RFC 9110, 15.4.5)
     length = response.content_length
     if length is not None and length <= MAX_ANSWER_BYTES:
         return await response.read()  # the parser takes no more than it was announced
     return await read_bounded(response)
+
+
+def _tag(response: aiohttp.ClientResponse) -> str:
+    """Return what stands in ETag if that is of the form that agents use; else nothing."""
+    found = _ETAG.fullmatch(response.headers.get("ETag", ""))
+    return found[1] if found is not None else ""

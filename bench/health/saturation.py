@@ -2,8 +2,9 @@
 
 The bare loop asks the same agents with the same aiohttp session settings, as many at once, and
 decodes the JSON. It neither signs nor checks; its requests carry marks made beforehand, so that the
-agents have the same work. Two more show what proofs cost: the same loop around the client's polls,
-and around its signed requests. Rounds alternate, so that noise of the machine hits all.
+agents have the same work. Another is spared answers that it knows, as the loop is (304). Two more
+show what proofs cost: the same loop around the client's polls, and around its signed requests.
+Rounds alternate, so that noise of the machine hits all.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ ROUNDS = 8
 WARM_SECONDS = 300
 TOO_OFTEN_SECONDS = 0.2
 """An interval that nobody can keep with thousands of agents, so that the loop never rests."""
+KNOWING = "bare, spared what it knows"
 MARKED = "bare, with the proofs of polls"
 SIGNED = "bare, with signatures"
 Ask = Callable[[int], Awaitable[object]]
@@ -73,15 +75,18 @@ async def saturation(
     key: ControlPlaneKey, agents: Sequence[AgentAddress], database: str, seconds: float
 ) -> list[dict[str, Any]]:
     """Measure all contestants in alternation; return a row for each."""
-    rounds: dict[str, list[Round]] = {"bare": [], "loop": [], MARKED: [], SIGNED: []}
+    rounds: dict[str, list[Round]] = {
+        name: [] for name in ("bare", "loop", KNOWING, MARKED, SIGNED)
+    }
     client = AgentClient(key, subject="operator", now=SystemClock().now)
     endpoints = [AgentEndpoint(a.url, a.instance_id, a.public_key) for a in agents]
-    proving: dict[str, Ask] = {
+    others: dict[str, Ask] = {
         MARKED: lambda number: client.poll(endpoints[number]),
         SIGNED: lambda number: client.status(endpoints[number]),
     }
     async with (
         bare(key, agents) as ask,
+        bare(key, agents, knowing=True) as others[KNOWING],
         stand(key, agents, database, interval=TOO_OFTEN_SECONDS) as made,
     ):
         for _ in range(ROUNDS):
@@ -92,7 +97,7 @@ async def saturation(
                 await asyncio.sleep(seconds)
                 found = meter.round(_answered(loop) - before)
             rounds["loop"].append(found)
-            for name, contestant in proving.items():
+            for name, contestant in others.items():
                 rounds[name].append(await _ask_for(seconds, len(agents), contestant))
     await client.close()
     return [_row(name, found, rounds["bare"]) for name, found in rounds.items()]
@@ -112,9 +117,18 @@ async def _warm(loop: HealthLoop, polls: int) -> None:
 
 
 @asynccontextmanager
-async def bare(key: ControlPlaneKey, agents: Sequence[AgentAddress]) -> AsyncIterator[Ask]:
-    """Yield a GET with JSON decoding and nothing else."""
-    asks = []
+async def bare(
+    key: ControlPlaneKey, agents: Sequence[AgentAddress], *, knowing: bool = False
+) -> AsyncIterator[Ask]:
+    """Yield a GET with JSON decoding and nothing else.
+
+    Args:
+        key: The control plane's.
+        agents: Whom to ask.
+        knowing: Name the tag of an agent's last answer, and keep that answer where it still holds.
+    """
+    asks: list[tuple[str, dict[str, str]]] = []
+    kept: dict[int, object] = {}
     for agent in agents:
         keys = key.agree(load_public_key(agent.public_key), agent.instance_id)
         issued, nonce = int(time.time()), "0" * 32
@@ -126,8 +140,13 @@ async def bare(key: ControlPlaneKey, agents: Sequence[AgentAddress]) -> AsyncIte
         async def ask(number: int) -> object:
             url, headers = asks[number]
             async with session.get(url, headers=headers) as answer:
+                if answer.status == 304:
+                    return kept[number]
                 assert answer.status == 200, await answer.text()
-                return orjson.loads(await answer.read())
+                found = orjson.loads(await answer.read())
+                if knowing:
+                    headers["If-None-Match"], kept[number] = answer.headers["ETag"], found
+                return found
 
         yield ask
 

@@ -95,6 +95,11 @@ class Belief:
         """Whether the last outcome is what is believed; if not, ask again soon."""
         return self.last == self.steady
 
+    @property
+    def resting(self) -> bool:
+        """Whether the same outcome once more would change nothing at all."""
+        return self.last == self.steady == self.shown and not self.penalty
+
 
 def remembered(shown: Level, at: float, *, flapping: bool) -> Belief:
     """Return the belief of a process that only knows what was shown before it started."""
@@ -111,7 +116,7 @@ def observe(belief: Belief, outcome: Level, now: float, limits: Limits) -> Belie
         now: When it was asked; not before the last time.
         limits: The rules' figures.
     """
-    if outcome == belief.last == belief.steady == belief.shown and not belief.penalty:
+    if outcome == belief.last and belief.resting:
         return belief  # nearly every poll of a fleet that is well
     penalty = belief.penalty
     if penalty:

@@ -189,18 +189,57 @@ async def test_unknown_calls_are_json(bench, method, path, status) -> None:
     assert answer.json()["code"]
 
 
-async def test_a_marked_poll_reads_the_status_and_nothing_else(bench) -> None:
-    signer, now = bench.world.signer, int(bench.world.clock.monotonic())
-    nonce, who = "ab" * 16, kid(signer.control)
-    keys = pollkeys.agree(signer.control, public_key(bench.identity.public_key), INSTANCE)
-    mark = pollkeys.request_mark(keys.request, INSTANCE, who, "operator", now, nonce)
-    headers = {"Authorization": f"Poll v1.{who}.operator.{now}.{nonce}.{mark}"}
+async def test_a_poll_that_knows_the_status_is_told_that_it_still_holds(bench) -> None:
+    first = await _polled(bench)
+    known = {"If-None-Match": first.headers["ETag"]}
+    bench.world.clock.advance(1)
+    second = await _polled(bench, known)
+    assert (second.status_code, second.content) == (304, b"")
+    assert second.headers["ETag"] == first.headers["ETag"]
+    later = await bench.call("GET", "/api/status")
+    assert later.json()["uptimeSeconds"] > first.json()["uptimeSeconds"]
+    with bench.world.memory.change() as memory:
+        memory.raise_epoch(9)
+    changed = await _polled(bench, known)
+    assert (changed.status_code, changed.json()["epoch"]) == (200, 9)
+    assert changed.headers["ETag"] != first.headers["ETag"]
+
+
+async def test_a_signed_question_is_answered_in_full_whatever_the_caller_knows(bench) -> None:
+    known = {"If-None-Match": (await _polled(bench)).headers["ETag"]}
+    headers = {"Authorization": f"Bearer {bench.token()}", **known}
     answer = await bench.call("GET", "/api/status", headers=headers)
-    due = pollkeys.answer_mark(keys.answer, INSTANCE, nonce, 200, answer.content)
     assert (answer.status_code, answer.json()["instanceId"]) == (200, INSTANCE)
-    assert answer.headers["X-Hydracore-Proof"] == f"v1.{due}"
+    assert bench.proof(answer)
+
+
+async def test_a_marked_poll_reads_the_status_and_nothing_else(bench) -> None:
+    answer = await _polled(bench)
+    assert (answer.status_code, answer.json()["instanceId"]) == (200, INSTANCE)
+    headers = _poll(bench)[0]
     for method, path in PATHS[1:]:
         refused = await bench.call(method, path, {}, headers=headers)
         assert refused.status_code == 401
         assert "X-Hydracore-Proof" not in refused.headers
     assert bench.left == 0
+
+
+def _poll(bench):
+    """Return the headers of a poll, the nonce in it, and the keys of its answer."""
+    signer, now = bench.world.signer, int(bench.world.clock.monotonic())
+    nonce, who = "ab" * 16, kid(signer.control)
+    keys = pollkeys.agree(signer.control, public_key(bench.identity.public_key), INSTANCE)
+    mark = pollkeys.request_mark(keys.request, INSTANCE, who, "operator", now, nonce)
+    return {"Authorization": f"Poll v2.{who}.operator.{now}.{nonce}.{mark}"}, nonce, keys
+
+
+async def _polled(bench, headers=None):
+    """Return the answer to a poll; its mark holds."""
+    credentials, nonce, keys = _poll(bench)
+    answer = await bench.call("GET", "/api/status", headers={**credentials, **(headers or {})})
+    tag = answer.headers["ETag"].removeprefix('W/"').removesuffix('"')
+    due = pollkeys.answer_mark(
+        keys.answer, INSTANCE, nonce, answer.status_code, tag, answer.content
+    )
+    assert answer.headers["X-Hydracore-Proof"] == f"v2.{due}"
+    return answer

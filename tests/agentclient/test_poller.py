@@ -100,11 +100,19 @@ def _answered(request: Request, endpoint: AgentEndpoint, agent: Any, **change: A
         change.get("names", endpoint.instance_id).encode()
     )
     key = keys.request if change.get("reflected") else keys.answer
+    tag = change.get("tag", "")
     mark = agents_half.answer_mark(
-        key, endpoint.instance_id, nonce, change.get("marked_status", 200), body
+        key,
+        endpoint.instance_id,
+        nonce,
+        change.get("marked_status", 200),
+        change.get("marked_tag", tag),
+        body,
     )
     extra = change.get("suffix", b"")
-    headers = {"X-Hydracore-Proof": f"v1.{mark}", "Connection": "close"}
+    headers = {"X-Hydracore-Proof": f"v2.{mark}", "Connection": "close"}
+    if tag:
+        headers["ETag"] = f'W/"{tag}"'
     return http(body + extra, status=change.get("status", 200), headers=headers)
 
 
@@ -118,6 +126,8 @@ def _answered(request: Request, endpoint: AgentEndpoint, agent: Any, **change: A
         {"reflected": True},
         {"status": 404},
         {"status": 401},
+        {"tag": "a" * 32, "marked_tag": ""},
+        {"tag": "a" * 32, "marked_tag": "b" * 32},
     ],
 )
 async def test_what_the_mark_does_not_cover_is_not_believed(
@@ -147,6 +157,57 @@ async def test_a_proved_error_is_no_status(client: AgentClient) -> None:
             await client.poll(AgentEndpoint(url, "i", public))
 
 
+async def test_what_an_agent_would_say_again_is_not_sent_again(client: AgentClient) -> None:
+    async with AgentFleet(KEY) as fleet:
+        agent = fleet.add()
+        first = await client.poll(fleet.endpoint(agent))
+        assert await client.poll(fleet.endpoint(agent)) is first
+        assert fleet.oracle.not_modified == 1
+        agent.version = "2.0.0"
+        changed = await client.poll(fleet.endpoint(agent))
+        assert (changed.version, fleet.oracle.not_modified) == ("2.0.0", 1)
+        assert await client.poll(fleet.endpoint(agent)) is changed
+
+
+async def test_a_stranger_cannot_say_that_nothing_has_changed(client: AgentClient) -> None:
+    async with AgentFleet(KEY) as fleet:
+        agent = fleet.add()
+        await client.poll(fleet.endpoint(agent))
+        agent.faults.wrong_identity = True
+        with pytest.raises(WrongIdentity):
+            await client.poll(fleet.endpoint(agent))
+        assert fleet.oracle.not_modified == 1
+
+
+@pytest.mark.parametrize("told", [True, False])
+async def test_an_agent_that_leaves_unchanged_what_it_never_said_is_not_believed(
+    client: AgentClient, *, told: bool
+) -> None:
+    """A proved 304 about another tag than was asked for, or where none was."""
+    agent = Ed25519PrivateKey.generate()
+    public = base64.b64encode(agent.public_key().public_bytes_raw()).decode()
+    plane = Ed25519PublicKey.from_public_bytes(base64.b64decode(KEY.public_key_base64))
+    keys = agents_half.agree(agent, plane, "i")
+    asked: list[str | None] = []
+
+    async def talk(request: Request, writer: asyncio.StreamWriter) -> None:
+        asked.append(request.headers.get("if-none-match"))
+        if told and len(asked) == 1:
+            writer.write(_answered(request, AgentEndpoint("", "i", public), agent, tag="a" * 32))
+            return
+        nonce, tag = request.headers["authorization"].split(".")[4], "b" * 32
+        mark = agents_half.answer_mark(keys.answer, "i", nonce, 304, tag, b"")
+        headers = {"X-Hydracore-Proof": f"v2.{mark}", "ETag": f'W/"{tag}"', "Connection": "close"}
+        writer.write(http(b"", status=304, headers=headers))
+
+    async with serving(talk) as url:
+        if told:
+            await client.poll(AgentEndpoint(url, "i", public))
+        with pytest.raises(InvalidAnswer, match="304"):
+            await client.poll(AgentEndpoint(url, "i", public))
+    assert asked == ([None, 'W/"' + "a" * 32 + '"'] if told else [None])
+
+
 class Trust:
     """The agent's trust store with one key."""
 
@@ -172,6 +233,7 @@ def test_the_agent_takes_what_the_client_sends_and_nothing_else() -> None:
         ".".join((version, kid, subject, issued, "b" * 32, mark)),
         ".".join((version, "0" * 16, subject, issued, nonce, mark)),
         ".".join((version, kid, subject, issued, nonce, "A" * 43 + "=")),
+        ".".join(("v1", kid, subject, issued, nonce, mark)),
         sent + "\n",
         "",
     ]

@@ -86,6 +86,8 @@ class Oracle:
     """Orders and aborts of replaced leaders that were refused."""
     asked: int = 0
     """Requests of every kind."""
+    not_modified: int = 0
+    """Polls that were answered with a 304."""
     slot_seconds: float = 0.0
     """Sum of the times that orders took, by the agents' clock."""
 
@@ -105,7 +107,7 @@ class Oracle:
         """Count anew; what is in flight still is."""
         self.accepted.clear()
         self.activated.clear()
-        self.stale = self.asked = 0
+        self.stale = self.asked = self.not_modified = 0
         self.slot_seconds = 0.0
         self.most_in_flight = len(self.in_flight)
 

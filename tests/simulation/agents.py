@@ -138,7 +138,9 @@ class AgentFleet:
             return self._cut(request)
         if faults.garbage:
             answer = {"surprise": "\u2603", "state": ["?"]}
-        return self._proved(agent, status, answer, nonce, polled)
+        if polled is not None:
+            return self._marked(agent, request, status, answer, nonce, polled)
+        return self._proved(agent, status, answer, nonce)
 
     def _answer(
         self, agent: SimAgent, request: web.BaseRequest, body: bytes
@@ -187,20 +189,31 @@ class AgentFleet:
             options=self._options,
         )
 
-    def _proved(
+    def _marked(
         self,
         agent: SimAgent,
+        request: web.BaseRequest,
         status: int,
         answer: dict[str, Any],
         nonce: str,
-        polled: PollKeys | None,
+        keys: PollKeys,
     ) -> web.Response:
         data = orjson.dumps(answer)
-        if polled is not None:
-            if agent.faults.wrong_identity:
-                polled = agree(self._stranger, self._trusted, agent.instance_id)
-            mark = answer_mark(polled.answer, agent.instance_id, nonce, status, data)
-            return _json(data, status, f"{VERSION}.{mark}")
+        tag = hashlib.blake2b(data, digest_size=16).hexdigest()
+        if request.headers.get("If-None-Match") == f'W/"{tag}"':
+            status, data = 304, b""
+            self.oracle.not_modified += 1
+        if agent.faults.wrong_identity:
+            keys = agree(self._stranger, self._trusted, agent.instance_id)
+        mark = answer_mark(keys.answer, agent.instance_id, nonce, status, tag, data)
+        response = _json(data, status, f"{VERSION}.{mark}")
+        response.headers["ETag"] = f'W/"{tag}"'
+        return response
+
+    def _proved(
+        self, agent: SimAgent, status: int, answer: dict[str, Any], nonce: str
+    ) -> web.Response:
+        data = orjson.dumps(answer)
         claims = {
             "iss": agent.instance_id,
             "nonce": nonce,

@@ -43,6 +43,15 @@ class _Waiting:
     answered: bool = False
 
 
+@dataclass(slots=True)
+class _Kept:
+    """What SQL has been told last: the object, a digest of what is stored of it, and when."""
+
+    status: AgentStatus
+    digest: int
+    at: float
+
+
 class Recorder:
     """One waiting record for each instance, the latest; so it is bounded by their number.
 
@@ -60,7 +69,7 @@ class Recorder:
         self._waiting: dict[str, _Waiting] = {}
         self._deep: dict[str, DeepHealthReport] = {}
         self._gone: set[str] = set()
-        self._kept: dict[str, tuple[int, float]] = {}
+        self._kept: dict[str, _Kept] = {}
         self._enough = asyncio.Event()
         self._away = False
         self._stopping = False
@@ -150,12 +159,17 @@ class Recorder:
         """Return the status if it says anything that SQL does not know from this process."""
         if waiting.status is None:
             return None
-        text = waiting.status.model_dump_json(by_alias=True, exclude_none=True, exclude=TICKING)
-        digest, now = hash(text), self._clock.monotonic()
-        known, at = self._kept.get(key, (None, 0.0))
-        if known == digest and now - at < REPEAT_SECONDS:
+        status, now = waiting.status, self._clock.monotonic()
+        kept = self._kept.get(key)
+        recent = kept is not None and now - kept.at < REPEAT_SECONDS
+        if kept is not None and recent and kept.status is status:
             return None
-        self._kept[key] = digest, now
+        text = status.model_dump_json(by_alias=True, exclude_none=True, exclude=TICKING)
+        digest = hash(text)
+        if kept is not None and recent and kept.digest == digest:
+            kept.status = status
+            return None
+        self._kept[key] = _Kept(status, digest, now)
         found: dict[str, Any] = orjson.loads(text)
         return found
 

@@ -120,6 +120,8 @@ class _State:
     plain: Verdict | None = None
     """The verdict that the steady outcome stands for, were there no damping."""
     verdict: Verdict | None = None
+    calm: tuple[AgentStatus, Seen] | None = None
+    """An answer that was no news when it came last, and what it led to."""
 
 
 class Verdicts:
@@ -153,6 +155,9 @@ class Verdicts:
         state = self._states.get(instance_id)
         if state is None:
             state = self._states[instance_id] = _State(_stored_belief(instance, now))
+        calm = state.calm
+        if calm is not None and outcome is calm[0] and state.belief.resting:
+            return calm[1]  # nearly every poll of a fleet that is well
         fresh = from_error(outcome) if isinstance(outcome, AgentError) else from_status(outcome)
         level = fresh.health if fresh.health != "unknown" else "unreachable"
         state.belief = observe(state.belief, level, now, self.limits)
@@ -164,7 +169,11 @@ class Verdicts:
         changed = state.verdict is not None and state.verdict != before
         if before is None and state.verdict is not None:
             changed = differs(state.verdict, instance)  # a start is no news of its own
-        return Seen(state.verdict, changed, state.belief.settled)
+        seen = Seen(state.verdict, changed, state.belief.settled)
+        state.calm = None
+        if isinstance(outcome, AgentStatus) and _is_no_news(state, fresh, seen):
+            state.calm = outcome, seen
+        return seen
 
     def forget(self, instance_id: str) -> None:
         """Drop what is known of an instance that is gone or no longer polled."""
@@ -187,6 +196,12 @@ class Verdicts:
             if not allowed:
                 return
         state.plain = fresh
+
+
+def _is_no_news(state: _State, fresh: Verdict, seen: Seen) -> bool:
+    """Whether all of the answer is in the verdict, so that it says nothing the next time either."""
+    said = state.plain is not None and _news(state.plain) == _news(fresh)
+    return said and seen.verdict is state.plain and not seen.changed
 
 
 def _news(verdict: Verdict) -> tuple[str | None, ...]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -203,12 +204,15 @@ async def test_a_status_is_stored_again_only_where_it_says_something_new() -> No
     assert all(batch[0].answered for batch in sql.batches)
 
 
-async def test_a_status_is_stored_again_after_a_while_whatever_became_of_its_row() -> None:
-    sql, clock = Sql(), FakeClock()
+@pytest.mark.parametrize("same", [True, False])
+async def test_a_status_is_stored_again_after_a_while_whatever_became_of_its_row(
+    *, same: bool
+) -> None:
+    sql, clock, first = Sql(), FakeClock(), good("a")
     made = Recorder(cast("Any", sql), clock)
     for pause in (0, REPEAT_SECONDS - 1, 2):
         clock.elapsed += pause
-        made.answered("a", NOON, good("a"), 0.01)
+        made.answered("a", NOON, first if same else good("a"), 0.01)
         await made.flush()
     assert [batch[0].status is not None for batch in sql.batches] == [True, False, True]
 

@@ -145,27 +145,42 @@ def test_flapping_is_said_and_shows_the_worst() -> None:
     assert not after.changed
 
 
-@given(
-    st.lists(
-        st.tuples(st.sampled_from(["h", "d", "u", "x", "w"]), st.sampled_from(["a", "b", "c"])),
-        max_size=300,
-    )
+POLLS = st.lists(
+    st.tuples(st.sampled_from(["h", "d", "u", "x", "w"]), st.sampled_from(["a", "b", "c"])),
+    max_size=300,
 )
+
+
+def outcome_of(kind: str, digest: str) -> AgentStatus | AgentError:
+    """Make a good answer, a degraded or an unhealthy one, or an error of two kinds."""
+    faults = {"x": Unreachable("gone"), "w": WrongIdentity("liar")}
+    return faults.get(kind) or answer(
+        healthy=kind != "u",
+        health_status={"h": "healthy", "d": "degraded"}.get(kind, "unhealthy"),
+        bundle_hash=digest * 64,
+    )
+
+
+@given(POLLS)
+def test_an_answer_that_is_the_very_object_of_before_is_judged_as_an_equal_one(
+    polls: list[tuple[str, str]],
+) -> None:
+    """Runs of the same outcome, in which news may be held back until there is budget for them."""
+    runs = [poll for poll in polls for _ in range(4)]
+    kept: dict[tuple[str, str], AgentStatus | AgentError] = {}
+    same = feed(Verdicts(), *(kept.setdefault(poll, outcome_of(*poll)) for poll in runs))
+    equal = feed(Verdicts(), *(outcome_of(*poll) for poll in runs))
+    assert same == equal
+
+
+@given(POLLS)
 def test_whatever_an_agent_answers_the_stored_status_is_written_a_bounded_number_of_times(
     polls: list[tuple[str, str]],
 ) -> None:
     """What a reconcile would write: all that a verdict says but its message."""
     verdicts, writes, stored = Verdicts(), 0, None
     for number, (kind, digest) in enumerate(polls):
-        outcome: AgentStatus | AgentError = {
-            "x": Unreachable("gone"),
-            "w": WrongIdentity("liar"),
-        }.get(kind) or answer(
-            healthy=kind != "u",
-            health_status={"h": "healthy", "d": "degraded"}.get(kind, "unhealthy"),
-            bundle_hash=digest * 64,
-        )
-        verdict = verdicts.take(instance(), ID, outcome, 10.0 * number).verdict
+        verdict = verdicts.take(instance(), ID, outcome_of(kind, digest), 10.0 * number).verdict
         says = verdict and (verdict.health, verdict.reason, verdict.version, verdict.bundle_hash)
         writes += says is not None and says != stored
         stored = says or stored
