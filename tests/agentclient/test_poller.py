@@ -233,7 +233,7 @@ def test_the_agent_takes_what_the_client_sends_and_nothing_else() -> None:
         ".".join((version, kid, subject, issued, "b" * 32, mark)),
         ".".join((version, "0" * 16, subject, issued, nonce, mark)),
         ".".join((version, kid, subject, issued, nonce, "A" * 43 + "=")),
-        ".".join(("v1", kid, subject, issued, nonce, mark)),
+        f"v1.{kid}.{subject}.{issued}.{nonce}.{mark}",
         sent + "\n",
         "",
     ]
