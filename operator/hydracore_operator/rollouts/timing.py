@@ -26,7 +26,9 @@ class Timing:
         coalesce: Shortest time between two passes over one tenant, so that one ledger write
             frees and claims for all that finished meanwhile.
         coalesce_max: The longest such time.
-        load_factor: A pass that took t is followed by a pause of at least this times t.
+        load_factor: A pass that took t is followed by a pause of at least this times t: planning
+            for thousands of targets leaves the orders themselves their time, and one ledger write
+            serves more of them.
         retry: Wait before a failed write to the API server or to SQL is tried again.
         writes_at_once: Writes to the API server that one pass has under way at once.
         conflicts: How often one status write is decided again after a conflict.
@@ -43,8 +45,8 @@ class Timing:
     start_patience: float = 30.0
     counts_every: float = 1.0
     coalesce: float = 0.025
-    coalesce_max: float = 0.25
-    load_factor: float = 4.0
+    coalesce_max: float = 0.5
+    load_factor: float = 10.0
     retry: float = 2.0
     writes_at_once: int = 32
     conflicts: int = 20
