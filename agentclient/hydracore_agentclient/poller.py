@@ -40,9 +40,16 @@ _UNAUTHORIZED = 401
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """What an agent has proved to say, and the tag by which it knows that it said so."""
+    """What an agent has proved to say, and the tag by which it knows that it said so.
+
+    Attributes:
+        tag: 32 hexadecimal digits.
+        etag: The same as a header's value.
+        status: What it said.
+    """
 
     tag: str
+    etag: str
     status: AgentStatus
 
 
@@ -123,7 +130,7 @@ class Poller:
                 allow_redirects=False,
             ) as response:
                 data = await _body(response)
-        status, tag = response.status, _tag(response)
+        status, tag = response.status, _tag(response.headers.get("ETag", ""), told)
         if status == _UNAUTHORIZED and PROOF_HEADER not in response.headers:
             return None
         due = answer_mark(known.keys.answer, ep.instance_id, nonce, status, tag, data)
@@ -135,7 +142,7 @@ class Poller:
         if status != _OK:
             raise InvalidAnswer(f"the agent answered the poll with HTTP status {status}")
         found = own_status(ep, read_answer(AgentStatus, data))
-        known.told = _Told(tag, found) if tag else None
+        known.told = _Told(tag, f'W/"{tag}"', found) if tag else None
         return found
 
     def _headers(
@@ -149,7 +156,7 @@ class Poller:
             "Connection": "close",
         }
         if told is not None:
-            headers["If-None-Match"] = f'W/"{told.tag}"'
+            headers["If-None-Match"] = told.etag
         return headers
 
     def _about(self, ep: AgentEndpoint) -> _Known:
@@ -182,7 +189,9 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
     return await read_bounded(response)
 
 
-def _tag(response: aiohttp.ClientResponse) -> str:
-    """Return what stands in ETag if that is of the form that agents use; else nothing."""
-    found = _ETAG.fullmatch(response.headers.get("ETag", ""))
+def _tag(etag: str, told: _Told | None) -> str:
+    """Return what stands in an ETag if that is of the form that agents use; else nothing."""
+    if told is not None and etag == told.etag:
+        return told.tag
+    found = _ETAG.fullmatch(etag)
     return found[1] if found is not None else ""
