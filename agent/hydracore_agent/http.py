@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
@@ -142,29 +143,32 @@ class Frame:
         if isinstance(answer, Response):
             return answer
         if caller.poll is not None and self._polls is not None:
-            return self._polled(request, self._polls, caller, answer)
+            mark = partial(self._polls.mark, caller.poll, caller.nonce)
+            return _polled(request.headers.get("if-none-match"), answer, mark)
         response = json_response(answer.status, answer.body, answer.headers)
         response.headers[PROOF_HEADER] = self._identity.prove(
             self._instance_id, caller.nonce, bytes(response.body), self._now()
         )
         return response
 
-    def _polled(
-        self, request: Request, polls: PollAuth, caller: Caller, answer: Answer
-    ) -> Response:
-        """Answer a poll; one that has the answer already is only told that it still holds."""
-        assert caller.poll is not None  # noqa: S101 - the caller has looked
-        etag = f'W/"{answer.tag}"' if answer.tag else ""
-        if etag and request.headers.get("if-none-match") == etag:
-            response = Response(status_code=304)
-        else:
-            response = json_response(answer.status, answer.body, answer.headers)
-        if etag:
-            response.headers["ETag"] = etag
-        body = bytes(response.body)
-        proof = polls.mark(caller.poll, caller.nonce, response.status_code, answer.tag, body)
-        response.headers[PROOF_HEADER] = proof
-        return response
+
+def _polled(known: str | None, answer: Answer, mark: Callable[[int, str, bytes], str]) -> Response:
+    """Answer a poll; one that has the answer already is only told that it still holds.
+
+    Args:
+        known: The ETag that the poll names, if any.
+        answer: What there is to say.
+        mark: Makes the proof of status, tag and body.
+    """
+    etag = f'W/"{answer.tag}"' if answer.tag else ""
+    if etag and known == etag:
+        response = Response(status_code=304)
+    else:
+        response = json_response(answer.status, answer.body, answer.headers)
+    if etag:
+        response.headers["ETag"] = etag
+    response.headers[PROOF_HEADER] = mark(response.status_code, answer.tag, bytes(response.body))
+    return response
 
 
 def json_response(

@@ -116,6 +116,10 @@ class AgentClient:
             return status
         return await self.status(ep)
 
+    def forget(self, ep: AgentEndpoint) -> None:
+        """Drop what polls have kept of an agent that is gone or has moved."""
+        self._poller.forget(ep)
+
     async def deep_health(self, ep: AgentEndpoint) -> DeepHealth:
         """Have the agent examine itself."""
         return await self._ask(ep, "GET", "/api/health/deep", DeepHealth)

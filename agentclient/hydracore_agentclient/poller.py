@@ -55,7 +55,7 @@ class _Told:
 
 @dataclass(slots=True)
 class _Known:
-    """What does not change from poll to poll."""
+    """What is kept of one agent from poll to poll."""
 
     url: URL
     keys: PollKeys | None
@@ -108,6 +108,10 @@ class Poller:
     def without(self, ep: AgentEndpoint) -> None:
         """Do without marked polls of this agent for a while."""
         self._about(ep).without_until = self._monotonic() + WITHOUT_SECONDS
+
+    def forget(self, ep: AgentEndpoint) -> None:
+        """Drop what is kept of an agent that is gone or has moved."""
+        self._known.pop(ep, None)
 
     async def ask(self, ep: AgentEndpoint) -> AgentStatus | None:
         """Return the proved answer, or None where whoever answers does not take the poll (401).

@@ -169,6 +169,20 @@ async def test_what_an_agent_would_say_again_is_not_sent_again(client: AgentClie
         assert await client.poll(fleet.endpoint(agent)) is changed
 
 
+async def test_of_an_agent_that_was_forgotten_everything_is_asked_again(
+    client: AgentClient,
+) -> None:
+    async with AgentFleet(KEY) as fleet:
+        endpoint = fleet.endpoint(fleet.add())
+        first = await client.poll(endpoint)
+        client.forget(endpoint)
+        client.forget(endpoint)  # what is unknown is no error
+        again = await client.poll(endpoint)
+        assert again == first
+        assert again is not first
+        assert fleet.oracle.not_modified == 0
+
+
 async def test_a_stranger_cannot_say_that_nothing_has_changed(client: AgentClient) -> None:
     async with AgentFleet(KEY) as fleet:
         agent = fleet.add()

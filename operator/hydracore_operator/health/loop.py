@@ -231,6 +231,8 @@ class HealthLoop:
         after = endpoint_of(new) if new is not None else None
         if before == after:
             return
+        if before is not None:
+            self._ctx.agents.forget(before)
         if before is not None and (after is None or after.instance_id != before.instance_id):
             self._schedule.drop(key)
             self._again.discard(key)

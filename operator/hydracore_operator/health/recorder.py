@@ -161,12 +161,13 @@ class Recorder:
             return None
         status, now = waiting.status, self._clock.monotonic()
         kept = self._kept.get(key)
-        recent = kept is not None and now - kept.at < REPEAT_SECONDS
-        if kept is not None and recent and kept.status is status:
+        if kept is not None and now - kept.at >= REPEAT_SECONDS:
+            kept = None
+        if kept is not None and kept.status is status:
             return None
         text = status.model_dump_json(by_alias=True, exclude_none=True, exclude=TICKING)
         digest = hash(text)
-        if kept is not None and recent and kept.digest == digest:
+        if kept is not None and kept.digest == digest:
             kept.status = status
             return None
         self._kept[key] = _Kept(status, digest, now)

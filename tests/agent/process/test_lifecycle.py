@@ -149,8 +149,10 @@ def test_the_agent_dies_with_its_launcher_and_the_next_one_goes_on(box) -> None:
 
 
 def test_a_crash_is_followed_by_a_start(box) -> None:
+    release = box.status()["bundleHash"]
     before = box.kill_agent()
     until("another process", lambda: box.status()["pid"] != before)
+    assert box.status()["bundleHash"] == release
 
 
 def test_a_second_launcher_says_that_it_is_one(box) -> None:

@@ -317,6 +317,7 @@ async def test_who_stops_running_is_forgotten_and_who_starts_is_polled(world: Wo
         store.remove(gone.key, gone.metadata.uid)
         assert loop.metrics()["agents"] == 1
         assert world.verdicts.get(gone.spec.id or "") is None
+        assert [ep.instance_id for ep in world.agents.forgotten] == [gone.spec.id]
         crowd(world, 3)
         await eventually(lambda: len(set(asked)) == 3)
         asked.clear()

@@ -11,10 +11,13 @@ from typing import Any, cast
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic.alias_generators import to_camel
 
+from hydracore_agent import status as agent_status
 from hydracore_agentclient import AgentStatus
 from hydracore_history import DeepHealthReport, HistoryUnavailable, PollRecord
 from hydracore_operator.clock import SystemClock
+from hydracore_operator.health import recorder as recording
 from hydracore_operator.health.examinations import Examinations
 from hydracore_operator.health.gauge import Gauge
 from hydracore_operator.health.recorder import FLUSH_ROWS, REPEAT_SECONDS, Recorder
@@ -202,6 +205,13 @@ async def test_a_status_is_stored_again_only_where_it_says_something_new() -> No
     assert [status and status["pid"] for status in said] == [7, None, 8]
     assert all("uptimeSeconds" not in status for status in said if status is not None)
     assert all(batch[0].answered for batch in sql.batches)
+
+
+def test_agents_hold_to_be_no_news_just_what_is_not_stored() -> None:
+    """Else SQL would miss news, or agents would tell again what nobody keeps."""
+    fields = AgentStatus.model_fields
+    aliases = {fields[name].serialization_alias or to_camel(name) for name in recording.TICKING}
+    assert aliases == set(agent_status.TICKING)
 
 
 @pytest.mark.parametrize("same", [True, False])

@@ -45,6 +45,7 @@ class Agents:
         self.answers: dict[str, AgentStatus | AgentError] = {}
         self.asked: list[AgentEndpoint] = []
         self.examined: list[AgentEndpoint] = []
+        self.forgotten: list[AgentEndpoint] = []
 
     def healthy(self, instance_id: str, version: str, digest: str) -> None:
         """Have an agent say that it is well."""
@@ -63,6 +64,9 @@ class Agents:
         if isinstance(answer, AgentStatus):
             return answer
         raise answer or Unreachable(f"{ep.url}: no connection")
+
+    def forget(self, ep: AgentEndpoint) -> None:
+        self.forgotten.append(ep)
 
     async def poll(self, ep: AgentEndpoint) -> AgentStatus:
         return await self.status(ep)

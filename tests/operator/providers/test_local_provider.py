@@ -16,13 +16,14 @@ from pathlib import Path
 
 import pytest
 
-from hydracore_operator.providers import ServerRequest, find_labels, server_labels
+from hydracore_operator.providers import Server, ServerRequest, find_labels, server_labels
 from hydracore_operator.providers.errors import (
     NameConflictError,
     ServerNotFoundError,
     TooLateError,
 )
 from hydracore_operator.providers.local import LocalProvider, machine, processes, reboots, record
+from hydracore_operator.providers.local.record import ServerRecord
 
 LAUNCHER = """
 import json, os, pathlib, socket, subprocess, sys, time
@@ -265,12 +266,18 @@ async def test_a_reboot_after_its_time_does_nothing(root: Path) -> None:
     assert machine_pid(root) == before
 
 
-async def test_a_reboot_cut_short_is_known_and_ends_with_the_next_power_on(root: Path) -> None:
-    provider = make(root)
-    server = await provider.create(request())
+async def running(root: Path) -> tuple[Server, ServerRecord]:
+    """Make a server whose agent has started; return it and what its folder says."""
+    server = await make(root).create(request())
     await eventually(lambda: len(starts(root)) == 1)
     found = record.load(root / server.name)
     assert found is not None
+    return server, found
+
+
+async def test_a_reboot_cut_short_is_known_and_ends_with_the_next_power_on(root: Path) -> None:
+    provider = make(root)
+    server, found = await running(root)
     # The operator died after it had ended the machine; a line before it was cut by a crash.
     (root / server.name / reboots.FILE).write_text('{"requestId": "cut", "at"')
     reboots.note(root / server.name, reboots.Begun("one", datetime.now(UTC), found.machine))
@@ -287,11 +294,7 @@ async def test_a_reboot_cut_short_is_known_and_ends_with_the_next_power_on(root:
 
 
 async def test_a_reboot_cut_short_at_its_beginning_is_carried_out_by_who_asks(root: Path) -> None:
-    provider = make(root)
-    server = await provider.create(request())
-    await eventually(lambda: len(starts(root)) == 1)
-    found = record.load(root / server.name)
-    assert found is not None
+    server, found = await running(root)
     # The operator died when it had noted the reboot and done nothing of it.
     reboots.note(root / server.name, reboots.Begun("one", datetime.now(UTC), found.machine))
     before = machine_pid(root)
@@ -336,6 +339,7 @@ async def test_a_machine_whose_folder_is_gone_ends_by_itself(root: Path) -> None
     pids = [machine_pid(root), *starts(root)[0]]
     record.remove_folder(root / "alpha-11111111")
     await eventually(lambda: all(gone(pid) for pid in pids))
+    assert names(root) == [".lock"]
 
 
 async def test_leftovers_of_a_crash_are_swept(root: Path) -> None:

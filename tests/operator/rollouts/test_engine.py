@@ -156,3 +156,4 @@ async def test_another_digest_is_no_success() -> None:
         world.roll(strategy={"target_timeout_seconds": 1})
         world.operator()
         await world.until(lambda: world.states() == ["uncertain"])
+        assert len(world.oracle.activated) == 1, "by its own account the agent was done"
