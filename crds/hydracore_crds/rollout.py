@@ -191,6 +191,10 @@ class RolloutStatus(Wire):
     )
     skipped: Skipped | None = None
     artifact: PinnedArtifact | None = None
+    admitted_at: Time | None = Field(
+        default=None,
+        description="When its instances were chosen; those created later are no part of it.",
+    )
     targets_created: bool | None = Field(
         default=None, description="The set of targets is complete and does not grow any more."
     )

@@ -1,4 +1,9 @@
-"""Admission: fix what a rollout delivers and to whom, once its bundle may be delivered."""
+"""Admission: fix what a rollout delivers and to whom, once its bundle may be delivered.
+
+First the artifact is pinned, then the targets are created, then the set is complete. What is there
+starts while others are still being created. Instances that were created after the pinning are no
+part of the set, however long its creation takes.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +21,9 @@ from hydracore_crds.conditions import QUEUED
 def admit(
     scope: TenantScope, rollout: RolloutScope, touched: Mapping[str, Collection[str]]
 ) -> None:
-    """Emit an Admit for a rollout whose set of targets is not complete; or say what it waits for.
+    """Emit an Admit while a rollout's targets are not all there, then take its set for complete.
 
-    The pinned artifact and the targets of an admission that was interrupted stay as they are.
+    Or say what it waits for. The pinned artifact and the targets that are there stay as they are.
 
     Args:
         scope: The tenant.
@@ -34,15 +39,25 @@ def admit(
     rollout.gate = bundle_gate(spec.bundle_name, bundle, pinned)
     if rollout.gate is not None or bundle is None or not may_admit(scope, rollout):
         return
-    artifact = pinned or pin(bundle)
     selection = select(
         spec,
-        artifact,
+        pinned or pin(bundle),
         scope.view.instances,
         scope.view.policy,
         rollout_name=rollout.name,
-        newer=touched.get(artifact.slug, ()),
+        newer=touched.get(bundle.spec.slug, ()),
         existing=rollout.all_targets(),
+        born_by=rollout.rollout.status.admitted_at,
     )
-    scope.out.admit.append(Admit(rollout.name, artifact, selection.drafts, selection.skipped))
-    rollout.gate = Gate(QUEUED, "its targets are being created")
+    rollout.missing = len(selection.drafts)
+    if pinned is not None and not selection.drafts:
+        rollout.completed = selection.skipped
+        return
+    scope.out.admit.append(
+        Admit(rollout.name, pinned or pin(bundle), selection.drafts, selection.skipped, scope.now)
+    )
+    creating = Gate(QUEUED, "its targets are being created")
+    if pinned is None:
+        rollout.gate = creating
+    elif not rollout.waiting:
+        rollout.wait = creating

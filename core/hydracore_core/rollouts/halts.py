@@ -71,7 +71,7 @@ def _rest(rollout: RolloutScope) -> str:
     """Say what is in flight and what waits."""
     flying = len(rollout.in_progress)
     again = sum(1 for target in rollout.waiting if target.spec.attempt > 1)
-    untouched = count(len(rollout.waiting) - again, "target")
+    untouched = count(len(rollout.waiting) + rollout.missing - again, "target")
     flight = (
         f"{count(flying, 'target')} still in flight will finish" if flying else "None in flight"
     )
@@ -80,7 +80,7 @@ def _rest(rollout: RolloutScope) -> str:
 
 def _ways_on(rollout: RolloutScope) -> tuple[str, ...]:
     """Say what a person can do, or that nothing is left to decide."""
-    waiting = len(rollout.waiting)
+    waiting = len(rollout.waiting) + rollout.missing
     if rollout.cancel is not None:
         return (f"Then cancelled by {cancelled_by(rollout.rollout)}.",)
     if not waiting:

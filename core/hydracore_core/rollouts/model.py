@@ -107,17 +107,26 @@ class AskHistory:
 
 @dataclass(frozen=True, slots=True)
 class Admit:
-    """Pin the artifact and who is skipped, then create the targets that are missing.
+    """Pin the artifact, the time, and who is skipped, unless they are; create missing targets.
 
-    Emitted until ``status.targetsCreated``. A repetition leaves out targets that are there and
-    gives the others the same names, as long as the instances are the same. With no targets at all
-    it is still to be carried out: then the rollout has nothing to do and succeeds.
+    Emitted until all targets are there; creating them may take many plans, and no longer asked for
+    it is to stop. A repetition leaves out targets that are there and gives the others the same
+    names, as long as the instances are the same. With no targets at all it is still to be carried
+    out: then the rollout has nothing to do and succeeds.
+
+    Attributes:
+        rollout_name: The rollout.
+        artifact: What it delivers.
+        targets: Those to be created, in the order in which to create them.
+        skipped: Who is left out, as of now.
+        at: When the set was chosen; only the pinning uses it.
     """
 
     rollout_name: str
     artifact: PinnedArtifact
     targets: tuple[TargetDraft, ...]
     skipped: Skipped
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)

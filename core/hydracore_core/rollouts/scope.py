@@ -13,7 +13,7 @@ from hydracore_core.rollouts.model import Note, Slot, TenantView
 from hydracore_core.rollouts.outbox import Outbox
 from hydracore_core.windows import WindowState
 from hydracore_crds import Instance, Rollout, RolloutTarget
-from hydracore_crds.rollout import FINAL_STATES, CancelMode, Counts
+from hydracore_crds.rollout import FINAL_STATES, CancelMode, Counts, Skipped
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
@@ -47,6 +47,8 @@ class RolloutScope:
         resumed_at: The newest resume that was honoured.
         accepted_until: Failures up to this time do not count towards the threshold.
         reopened: It had finished, and a retry has put it back to work.
+        missing: How many of its targets are still to be created.
+        completed: Who is skipped, once this plan finds that all its targets are there.
         begun: Its work has begun, for this very object, and history knows or will know it.
         refused: Why it must never begin: the same work already ran for another object.
     """
@@ -71,6 +73,8 @@ class RolloutScope:
     resumed_at: datetime | None = None
     accepted_until: datetime | None = None
     reopened: bool = False
+    missing: int = 0
+    completed: Skipped | None = None
     begun: bool = False
     refused: str | None = None
 
@@ -106,7 +110,7 @@ class RolloutScope:
 
     @property
     def unfinished(self) -> bool:
-        """Whether a target is still to be run or runs."""
+        """Whether a target that is there is still to be run or runs."""
         return bool(self.queued or self.in_progress)
 
     @property
@@ -117,7 +121,7 @@ class RolloutScope:
     @property
     def admitted(self) -> bool:
         """Whether the set of its targets is complete."""
-        return bool(self.rollout.status.targets_created)
+        return bool(self.rollout.status.targets_created) or self.completed is not None
 
     def all_targets(self) -> list[RolloutTarget]:
         """Return its targets, whatever their state."""

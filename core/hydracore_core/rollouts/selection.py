@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from hydracore_core.rollouts.artifacts import pin
 from hydracore_core.rollouts.instances import instance_id, updates_disabled
@@ -79,6 +80,7 @@ def select(
     rollout_name: str,
     newer: Collection[str] = (),
     existing: Sequence[RolloutTarget] = (),
+    born_by: datetime | None = None,
 ) -> Selection:
     """Return whom a rollout reaches.
 
@@ -90,11 +92,12 @@ def select(
         rollout_name: From which the targets' names are made.
         newer: Names of instances that a newer rollout of the same slug has touched.
         existing: Targets that were created already; they keep their places and are no drafts.
+        born_by: Instances that were created later are not looked at; None looks at all.
     """
     chosen: dict[str, Instance] = {}
     left_out: dict[str, str] = {}
     have = {target.spec.instance_name for target in existing}
-    matched = sorted(_matched(spec, instances), key=lambda i: i.metadata.name)
+    matched = sorted(_matched(spec, instances, born_by), key=lambda i: i.metadata.name)
     for instance in matched:
         name = instance.metadata.name
         reason = None if name in have else _skip_reason(instance, spec, artifact, policy, newer)
@@ -108,14 +111,21 @@ def select(
     return Selection(_drafts(rollout_name, chosen, existing), _skipped(left_out), left_out)
 
 
-def _matched(spec: RolloutSpec, instances: Iterable[Instance]) -> Iterable[Instance]:
-    if spec.instance_names is not None:
-        names = set(spec.instance_names)
-        return (i for i in instances if i.metadata.name in names)
+def _matched(
+    spec: RolloutSpec, instances: Iterable[Instance], born_by: datetime | None
+) -> Iterable[Instance]:
+    names = None if spec.instance_names is None else set(spec.instance_names)
     wanted = spec.selector.match_labels.items() if spec.selector else ()
-    return (
-        i for i in instances if all(i.metadata.labels.get(key) == value for key, value in wanted)
-    )
+    for instance in instances:
+        metadata = instance.metadata
+        born = metadata.creation_timestamp
+        if born_by is not None and born is not None and born > born_by:
+            continue
+        if names is not None:
+            if metadata.name in names:
+                yield instance
+        elif all(metadata.labels.get(key) == value for key, value in wanted):
+            yield instance
 
 
 def _skip_reason(

@@ -22,7 +22,7 @@ def start(scope: TenantScope) -> None:
     """
     free = max(0, scope.limit - scope.taken)
     for rollout in scope.rollouts:
-        if not rollout.waiting or rollout.gate is not None or not rollout.admitted:
+        if not rollout.waiting or rollout.gate is not None:
             continue
         own = rollout.rollout.spec.strategy.max_parallel
         room = free if own is None else min(free, max(0, own - rollout.taken))

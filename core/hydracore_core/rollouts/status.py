@@ -26,16 +26,21 @@ from hydracore_crds.rollout import Counts, RolloutStatus
 def report(scope: TenantScope) -> None:
     """Emit a Report for every rollout whose stored status is not what its targets say.
 
-    Rollouts that are not held yet, those about to be admitted, and those of which history is
-    about to say whether they may begin, are left to the next plan.
+    Rollouts that are not held yet, those about to be pinned, and those of which history is about to
+    say whether they may begin, are left to the next plan.
     """
-    admitting = {intent.rollout_name for intent in scope.out.admit} | _being_answered(scope)
+    unsaid = _being_pinned(scope) | _being_answered(scope)
     for rollout in scope.rollouts:
-        if rollout.name in admitting or not (held(rollout) or rollout.stored_final):
+        if rollout.name in unsaid or not (held(rollout) or rollout.stored_final):
             continue
         status = compute(scope, rollout)
         if status != rollout.rollout.status:
             scope.out.report.append(Report(rollout.name, status))
+
+
+def _being_pinned(scope: TenantScope) -> set[str]:
+    asked = {intent.rollout_name for intent in scope.out.admit}
+    return {r.name for r in scope.rollouts if r.name in asked and not r.rollout.status.artifact}
 
 
 def _being_answered(scope: TenantScope) -> set[str]:
@@ -78,6 +83,8 @@ def compute(scope: TenantScope, rollout: RolloutScope) -> RolloutStatus:
             "observed_generation": generation,
             "state": phase.state,
             "counts": counts,
+            "skipped": rollout.completed or stored.skipped,
+            "targets_created": rollout.admitted or None,
             "removed": rollout.removed if rollout.removed.total else None,
             "started_at": stored.started_at or _first_start(rollout),
             "completed_at": _completed_at(scope, rollout) if phase.final else None,

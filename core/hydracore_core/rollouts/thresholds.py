@@ -75,7 +75,8 @@ def _resume(scope: TenantScope, rollout: RolloutScope) -> None:
 
 
 def _may_halt(rollout: RolloutScope) -> bool:
-    return bool(rollout.waiting) and rollout.rollout.spec.strategy.on_failure == "pause"
+    left = bool(rollout.waiting or rollout.missing)
+    return left and rollout.rollout.spec.strategy.on_failure == "pause"
 
 
 def _reached(rollout: RolloutScope) -> bool:

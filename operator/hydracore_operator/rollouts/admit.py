@@ -1,7 +1,11 @@
-"""Admits a rollout: pins what is delivered, then creates its targets, then says they are all."""
+"""Admits a rollout: pins what is delivered, then creates its targets beside the passes.
+
+Targets that are there start meanwhile. When the plan misses none any more, it says so by a Report.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 
@@ -11,7 +15,7 @@ from hydracore_core.rollouts.model import Admit, Hold, TargetDraft
 from hydracore_crds import Instance, ObjectMeta, OwnerReference, Rollout, RolloutTarget
 from hydracore_crds.base import API_VERSION
 from hydracore_crds.names import FINALIZER, MANAGED_BY_LABEL, ROLLOUT_LABEL
-from hydracore_crds.rollout import Counts, RolloutStatus
+from hydracore_crds.rollout import RolloutStatus
 from hydracore_crds.rollout_target import RolloutTargetSpec
 from hydracore_kube import AlreadyExists, NotFound
 from hydracore_operator.controller.reconciler import RetryLater
@@ -19,6 +23,10 @@ from hydracore_operator.rollouts.tenant import Tenant
 from hydracore_operator.rollouts.writes import bounded
 
 AGAIN_AFTER = timedelta(seconds=2)
+CREATING = "create-"
+"""Errands that create targets have keys that begin so."""
+BATCH = 64
+"""Targets that are created before the tenant is woken to start them."""
 
 log = structlog.get_logger(__name__)
 
@@ -40,33 +48,51 @@ async def hold(tenant: Tenant, intent: Hold) -> None:
     await tenant.writes.finalizers(tenant.ctx.stores.rollouts, rollout, wanted)
 
 
-async def admit(tenant: Tenant, intent: Admit) -> None:
-    """Carry out an admission; repeated after a crash it creates what is missing.
+async def pin(tenant: Tenant, intent: Admit) -> None:
+    """Fix what a rollout delivers, and that its set is chosen now; nothing if it was done before.
 
     Raises:
-        AdmissionWaitsError: A leftover of a deleted namesake is in the way, or the Instances are
-            not what was thought, so that the selection has to be made anew.
+        AdmissionWaitsError: The Instances are not what was thought: the selection is made anew.
         KubeError: The API server refuses or cannot be asked.
     """
     rollout = tenant.rollout(intent.rollout_name)
-    if rollout is None:
+    if rollout is None or rollout.status.artifact is not None:
         return
-    if rollout.status.artifact is None:
-        await _look(tenant, rollout)
-    pinned = await _write(tenant, rollout, partial(_pin, intent))
-    rollout = pinned or tenant.rollout(intent.rollout_name)
+    await _look(tenant, rollout)
+    pinned = await tenant.writes.status(tenant.ctx.stores.rollouts, rollout, partial(_pin, intent))
+    if pinned is not None:
+        log.info("rollout_admitted", rollout=rollout.key, targets=len(intent.targets))
+
+
+def create(tenant: Tenant, intent: Admit) -> str | None:
+    """Have the missing targets created in the background, a batch at a time.
+
+    Returns:
+        The errand's key: it goes on as long as the plan asks for it. None if there is nothing to
+        do for it, or no rollout any more.
+    """
+    rollout = tenant.rollout(intent.rollout_name)
     if rollout is None or rollout.status.artifact != intent.artifact:
-        return
-    results = await bounded(
-        [partial(_create, tenant, rollout, draft) for draft in intent.targets],
-        at_once=tenant.timing.writes_at_once,
-    )
-    for result in results:
-        if isinstance(result, Exception):
-            raise result
-    total = len(_targets_of(tenant, rollout))
-    await _write(tenant, rollout, partial(_complete, total))
-    log.info("rollout_admitted", rollout=rollout.key, targets=total)
+        return None
+    key = f"{CREATING}{rollout.metadata.uid}"
+    tenant.errands.ensure(key, partial(_create_all, tenant, rollout, intent.targets))
+    return key
+
+
+async def _create_all(tenant: Tenant, rollout: Rollout, drafts: Sequence[TargetDraft]) -> bool:
+    """Create targets in their order; the first batch with a failure ends it."""
+    for first in range(0, len(drafts), BATCH):
+        tenant.lead()
+        batch = drafts[first : first + BATCH]
+        results = await bounded(
+            [partial(_create, tenant, rollout, draft) for draft in batch],
+            at_once=tenant.timing.writes_at_once,
+        )
+        for result in results:
+            if isinstance(result, Exception):
+                raise result
+        tenant.ctx.wake_tenant(tenant.namespace)
+    return True
 
 
 def draft_target(rollout: Rollout, draft: TargetDraft, digest: str) -> RolloutTarget:
@@ -131,12 +157,6 @@ async def _create(tenant: Tenant, rollout: Rollout, draft: TargetDraft) -> None:
     tenant.ctx.stores.targets.upsert(created)
 
 
-def _targets_of(tenant: Tenant, rollout: Rollout) -> list[RolloutTarget]:
-    uid = rollout.metadata.uid
-    targets = tenant.ctx.stores.targets.in_namespace(tenant.namespace)
-    return [t for t in targets if any(owner.uid == uid for owner in t.metadata.owner_references)]
-
-
 def _check_ours(wanted: RolloutTarget, found: RolloutTarget | None) -> None:
     if found is None:
         return
@@ -155,30 +175,13 @@ def _check_ours(wanted: RolloutTarget, found: RolloutTarget | None) -> None:
 
 def _pin(intent: Admit, rollout: Rollout) -> RolloutStatus | None:
     old = rollout.status
-    if old.targets_created or rollout.deleting or old.artifact == intent.artifact:
-        return None
-    if old.artifact is not None:
+    if rollout.deleting or old.artifact is not None:
         return None
     return old.model_copy(
         update={
             "artifact": intent.artifact,
+            "admitted_at": intent.at,
             "skipped": intent.skipped,
             "observed_generation": rollout.metadata.generation,
         }
     )
-
-
-def _complete(total: int, rollout: Rollout) -> RolloutStatus | None:
-    if rollout.status.targets_created:
-        return None
-    return rollout.status.model_copy(
-        update={"targets_created": True, "counts": Counts(total=total, queued=total)}
-    )
-
-
-async def _write(
-    tenant: Tenant,
-    rollout: Rollout,
-    decide: partial[RolloutStatus | None],
-) -> Rollout | None:
-    return await tenant.writes.status(tenant.ctx.stores.rollouts, rollout, decide)

@@ -1,9 +1,9 @@
-"""Work for a tenant that no pass may wait for: whatever asks history, which may be slow or away."""
+"""Work for a tenant that no pass may wait for: asking history, creating thousands of targets."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import TypeAlias
 
 import structlog
@@ -34,6 +34,12 @@ class Errands:
         task = asyncio.create_task(self._go(key, errand), name=f"errand-{key}")
         self._tasks[key] = task
         task.add_done_callback(lambda _: self._done(key))
+
+    def keep(self, prefix: str, wanted: Collection[str]) -> None:
+        """End the errands whose keys begin with ``prefix``, but for the wanted ones."""
+        for key, task in self._tasks.items():
+            if key.startswith(prefix) and key not in wanted:
+                task.cancel()
 
     async def close(self) -> None:
         """End all errands and wait until they have ended."""

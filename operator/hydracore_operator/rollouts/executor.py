@@ -31,7 +31,7 @@ from hydracore_core.rollouts.model import (
     Track,
 )
 from hydracore_kube import Conflict
-from hydracore_operator.rollouts.admit import admit, hold
+from hydracore_operator.rollouts.admit import CREATING, create, hold, pin
 from hydracore_operator.rollouts.ask import ask
 from hydracore_operator.rollouts.ledger import LedgerMovedError
 from hydracore_operator.rollouts.letgo import let_go
@@ -58,7 +58,7 @@ class Applied:
         wake: After how long to come again at the latest, for what was put off.
         driven: Task ids that need a drive.
         errors: What failed.
-        admitted: Rollouts whose status has changed in this pass, so that it is decided again.
+        creating: Keys of the errands that create targets for the plan.
     """
 
     again: bool = False
@@ -66,11 +66,7 @@ class Applied:
     wake: timedelta | None = None
     driven: set[str] = field(default_factory=set)
     errors: list[Exception] = field(default_factory=list)
-    admitted: set[str] = field(default_factory=set)
-
-    def outdated(self, intent: Intent) -> bool:
-        """Whether the intent was decided from a status that this pass has replaced."""
-        return isinstance(intent, Report) and intent.rollout_name in self.admitted
+    creating: set[str] = field(default_factory=set)
 
     def wake_in(self, after: timedelta | None) -> None:
         """Remember to come again, if anything asks for it."""
@@ -97,10 +93,9 @@ class Executor:
         applied = Applied()
         before = tenant.drives.ids()
         for kind, group in groupby(plan.intents, key=type):
-            intents = [i for i in group if not applied.outdated(i)]
-            if intents:
-                await self._batch(tenant, kind, intents, applied)
+            await self._batch(tenant, kind, list(group), applied)
         tenant.drives.drop(before - applied.driven)
+        tenant.errands.keep(CREATING, applied.creating)
         return applied
 
     async def _batch(
@@ -127,9 +122,7 @@ class Executor:
                 await hold(tenant, intent)
                 applied.again = True
             case Admit():
-                applied.again = True
-                applied.admitted.add(intent.rollout_name)
-                await admit(tenant, intent)
+                await self._admit(tenant, intent, applied)
             case Settle():
                 await settle(tenant, intent)
             case Requeue():
@@ -142,6 +135,15 @@ class Executor:
                 applied.wake_in(None if seconds is None else timedelta(seconds=seconds))
             case _:
                 self._follow(tenant, intent, applied)
+
+    async def _admit(self, tenant: Tenant, intent: Admit, applied: Applied) -> None:
+        """Pin, and plan again with that; then have the targets created."""
+        rollout = tenant.rollout(intent.rollout_name)
+        if rollout is not None and rollout.status.artifact is None:
+            applied.again = True
+            await pin(tenant, intent)
+        elif (key := create(tenant, intent)) is not None:
+            applied.creating.add(key)
 
     def _follow(self, tenant: Tenant, intent: Intent, applied: Applied) -> None:
         """Carry out what needs no write now."""

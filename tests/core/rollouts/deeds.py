@@ -153,6 +153,17 @@ def delete_instance(name: str) -> Event:
     return event
 
 
+def create_instance(name: str) -> Event:
+    def event(world: World) -> None:
+        made = builders.instance(name)
+        metadata = made.metadata.model_copy(update={"creation_timestamp": world.now})
+        world.instances[name] = made.model_copy(update={"metadata": metadata})
+        world.agents[name] = Agent(name)
+        world.say(name, "instance CREATED")
+
+    return event
+
+
 def recreate_instance(name: str) -> Event:
     def event(world: World) -> None:
         delete_instance(name)(world)

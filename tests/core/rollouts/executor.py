@@ -16,8 +16,9 @@ from hydracore_core.rollouts.model import (
     Settle,
     Slot,
     Start,
+    TargetDraft,
 )
-from hydracore_crds import ObjectMeta, OwnerReference, RolloutTarget
+from hydracore_crds import ObjectMeta, OwnerReference, Rollout, RolloutTarget
 from hydracore_crds.base import set_condition
 from hydracore_crds.names import FINALIZER
 from hydracore_crds.rollout_target import RolloutTargetSpec, RolloutTargetStatus
@@ -89,37 +90,41 @@ def _hold(world: World, intent: Hold) -> None:
 
 def _admit(world: World, intent: Admit) -> None:
     found = world.rollouts[intent.rollout_name]
-    status_of(world, found.metadata.name, artifact=intent.artifact, skipped=intent.skipped)
-    for draft in intent.targets:
+    name = found.metadata.name
+    if found.status.artifact is None:
+        status_of(
+            world, name, artifact=intent.artifact, skipped=intent.skipped, admitted_at=intent.at
+        )
+        skipped = f", skipped {intent.skipped.reasons}" if intent.skipped.count else ""
+        number = len(intent.targets)
+        world.say(name, f"admitted: {intent.artifact.version} to {number} targets{skipped}")
+        return
+    if world.creates_at_once < len(intent.targets):
+        world.say(name, f"{world.creates_at_once} of {len(intent.targets)} targets are created")
+    for draft in intent.targets[: world.creates_at_once]:
         write(world, f"creates {draft.name}")
         assert draft.name not in world.targets
-        world.targets[draft.name] = RolloutTarget(
-            metadata=ObjectMeta(
-                name=draft.name,
-                namespace=NAMESPACE,
-                generation=1,
-                owner_references=[
-                    OwnerReference(
-                        api_version="hydracore.io/v1alpha1",
-                        kind="Rollout",
-                        name=found.metadata.name,
-                        uid=found.metadata.uid,
-                    )
-                ],
-            ),
-            spec=RolloutTargetSpec(
-                rollout_name=found.metadata.name,
-                instance_name=draft.instance_name,
-                instance_id=draft.instance_id,
-                bundle_hash=intent.artifact.sha256,
-                order=draft.order,
-            ),
-        )
-    status_of(world, found.metadata.name, targets_created=True)
-    skipped = f", skipped {intent.skipped.reasons}" if intent.skipped.count else ""
-    world.say(
-        found.metadata.name,
-        f"admitted: {intent.artifact.version} to {len(intent.targets)} targets{skipped}",
+        world.targets[draft.name] = _target(found, draft, intent.artifact.sha256)
+
+
+def _target(owner: Rollout, draft: TargetDraft, digest: str) -> RolloutTarget:
+    reference = OwnerReference(
+        api_version="hydracore.io/v1alpha1",
+        kind="Rollout",
+        name=owner.metadata.name,
+        uid=owner.metadata.uid,
+    )
+    return RolloutTarget(
+        metadata=ObjectMeta(
+            name=draft.name, namespace=NAMESPACE, generation=1, owner_references=[reference]
+        ),
+        spec=RolloutTargetSpec(
+            rollout_name=owner.metadata.name,
+            instance_name=draft.instance_name,
+            instance_id=draft.instance_id,
+            bundle_hash=digest,
+            order=draft.order,
+        ),
     )
 
 

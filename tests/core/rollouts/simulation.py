@@ -41,6 +41,7 @@ class World:
     Attributes:
         now: The time.
         seed: Shuffles what the plan is handed; the log must not depend on it.
+        creates_at_once: So many targets are created before the next plan.
         crash_in: After how many more writes the operator dies; None for never.
         down_until: The operator is dead until then.
         history: What SQL knows: by name and hash of the spec, the uid for which it began.
@@ -63,6 +64,7 @@ class World:
     archived: list[str] = field(default_factory=list)
     lost: dict[str, Rollout] = field(default_factory=dict)
     restores: Iterator[int] = field(default_factory=lambda: count(1))
+    creates_at_once: int = 1000
     crash_in: int | None = None
     down_until: datetime | None = None
     history: dict[tuple[str, str], str] = field(default_factory=dict)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from hydracore_core.rollouts.artifacts import pin
 from hydracore_core.rollouts.model import Admit, Hold, Plan, Report, Start
 from hydracore_core.rollouts.plan import plan
 from hydracore_crds.names import PAUSED_BY_ANNOTATION
-from tests.core.rollouts.builders import bundle, fleet, instance, of, rollout, target, view
+from tests.core.rollouts.builders import NOW, bundle, fleet, instance, of, rollout, target, view
 
 
 def decide(**fields: Any) -> Plan:
@@ -21,12 +22,57 @@ def test_pinned_are_the_artifact_and_the_set_of_targets() -> None:
     assert [draft.name for draft in admit.targets] == ["r1-00000", "r1-00001"]
 
 
-def test_nothing_starts_before_the_set_is_complete() -> None:
+def test_nothing_starts_before_the_artifact_is_pinned() -> None:
     owner, (a, b) = rollout(), fleet(2)
     made = decide(rollouts=[owner], targets=[target(owner, a)])
     assert of(made, Start) == []
     (admit,) = of(made, Admit)
     assert [draft.instance_name for draft in admit.targets] == [b.metadata.name]
+
+
+def test_what_is_there_starts_while_others_are_being_created() -> None:
+    owner, (a, b) = rollout(status={"artifact": pin(bundle())}), fleet(2)
+    made = decide(rollouts=[owner], targets=[target(owner, a)])
+    assert [start.instance_name for start in of(made, Start)] == [a.metadata.name]
+    (admit,) = of(made, Admit)
+    assert [draft.instance_name for draft in admit.targets] == [b.metadata.name]
+
+
+def test_the_set_is_complete_when_no_target_is_missing() -> None:
+    owner, (a, b) = rollout(status={"artifact": pin(bundle())}), fleet(2)
+    made = decide(rollouts=[owner], targets=[target(owner, a), target(owner, b)])
+    assert of(made, Admit) == []
+    (report,) = of(made, Report)
+    assert report.status.targets_created
+    assert report.status.counts is not None
+    assert report.status.counts.total == 2
+
+
+def test_an_instance_that_is_created_later_is_no_part_of_it() -> None:
+    owner = rollout(status={"artifact": pin(bundle()), "admitted_at": NOW})
+    early, late = fleet(2)
+    late.metadata.creation_timestamp = NOW + timedelta(seconds=1)
+    early.metadata.creation_timestamp = NOW
+    (admit,) = of(decide(rollouts=[owner], instances=[early, late]), Admit)
+    assert [draft.instance_name for draft in admit.targets] == [early.metadata.name]
+
+
+def test_one_that_has_ended_so_far_goes_on_while_targets_are_missing() -> None:
+    owner, (a, _) = rollout(status={"artifact": pin(bundle())}), fleet(2)
+    done = target(owner, a, state="succeeded", attempt=1)
+    (report,) = of(decide(rollouts=[owner], targets=[done]), Report)
+    assert report.status.state == "in_progress"
+    assert report.status.completed_at is None
+
+
+def test_a_failure_halts_it_although_only_missing_targets_are_left() -> None:
+    owner, (a, _) = rollout(status={"artifact": pin(bundle())}), fleet(2)
+    failed = target(owner, a, state="failed", attempt=1)
+    made = decide(rollouts=[owner], targets=[failed])
+    (report,) = of(made, Report)
+    assert report.status.state == "paused"
+    assert "1 target untouched" in (report.status.halt_reason or "")
+    assert len(of(made, Admit)) == 1
 
 
 def test_a_pinned_artifact_stays_pinned() -> None:

@@ -31,6 +31,18 @@ def straight(seed: int) -> World:
     return world
 
 
+def starts_while_created(seed: int) -> World:
+    """Targets start while others are created; neither a crash nor a late instance adds to them."""
+    world = World(NOON, seed, creates_at_once=1)
+    deeds.script("a-0", Behaviour(minutes=1, outcome="rejected"))(world)
+    world.crash_in = 11
+    deeds.create()(world)
+    world.at(0.25, deeds.create_instance("a-9"))
+    world.at(5, deeds.resume())
+    world.run(60)
+    return world
+
+
 def window_edges(seed: int) -> World:
     """Window 22:00 to 23:00: nothing before, nothing new after, the rest the next day."""
     world = World(EVENING, seed, policy=policy(2, window=(22, 23)))
@@ -288,6 +300,7 @@ def history_away(seed: int) -> World:
 
 SCENARIOS: tuple[Callable[[int], World], ...] = (
     straight,
+    starts_while_created,
     window_edges,
     over_midnight,
     override,

@@ -66,7 +66,8 @@ histories = st.lists(
 
 
 def world_of(scripts: list[tuple[str, Behaviour]], strategy: dict[str, object], seed: int) -> World:
-    world = World(START, seed, instances={i.metadata.name: i for i in fleet(5)}, policy=policy(2))
+    there = {i.metadata.name: i for i in fleet(5)}
+    world = World(START, seed, creates_at_once=1 + seed, instances=there, policy=policy(2))
     for name, behaviour in scripts:
         deeds.script(name, behaviour)(world)
     deeds.create("r1", strategy=strategy)(world)

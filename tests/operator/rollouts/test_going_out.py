@@ -6,9 +6,6 @@ import asyncio
 
 import pytest
 
-from hydracore_crds import ObjectMeta, OwnerReference, RolloutTarget
-from hydracore_crds.base import API_VERSION
-from hydracore_crds.rollout_target import RolloutTargetSpec
 from hydracore_crds.update_policy import MaintenanceWindow
 from hydracore_kube import Unavailable
 from hydracore_operator.context import NotLeader
@@ -225,35 +222,6 @@ async def test_a_lost_lease_stops_everything() -> None:
         sent = world.agents.count("send_order")
         assert sent == 2
         assert operator.engine.in_flight("acme") == 0
-
-
-async def test_a_leftover_of_a_deleted_namesake_is_waited_for() -> None:
-    async with World(instances=1) as world:
-        owner = OwnerReference(
-            api_version=API_VERSION, kind="Rollout", name="to-110", uid="an-older-one"
-        )
-        leftover = world.kube.put(
-            RolloutTarget(
-                metadata=ObjectMeta(
-                    name="to-110-00000", namespace="acme", owner_references=[owner]
-                ),
-                spec=RolloutTargetSpec(
-                    rollout_name="to-110",
-                    instance_name="i00",
-                    instance_id=world.agent(0).instance_id,
-                    bundle_hash=DIGEST,
-                    order=0,
-                ),
-            )
-        )
-        rollout = world.roll()
-        world.operator()
-        await world.until(
-            lambda: world.kube.current(rollout).status.artifact is not None, "the pin"
-        )
-        assert world.kube.current(rollout).status.targets_created is None
-        world.kube.remove(leftover)
-        await world.finished(rollout, "succeeded")
 
 
 async def test_a_namespace_that_ends_starts_nothing() -> None:
