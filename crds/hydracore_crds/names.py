@@ -30,6 +30,12 @@ RESUMED_AT_ANNOTATION = "hydracore.io/resumed-at"
 REST's resume writes it; with kubectl, annotate the Rollout with the current time.
 """
 
+APPROVE_ANNOTATION = "hydracore.io/approve"
+"""On a Rollout: ``<wave>@<plan hash>`` approves the step after that wave of that very plan."""
+
+APPROVED_BY_ANNOTATION = "hydracore.io/approved-by"
+"""On a Rollout: who approved it by REST."""
+
 WAKE_ANNOTATION = "hydracore.io/bootstrap-seq"
 """On an Instance: the newest stage report's number, written by the API to wake the operator."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
@@ -28,6 +29,7 @@ CancelMode = Literal["Graceful", "Force"]
 Scope = Literal["fleet", "instance"]
 DEFAULT_TARGET_TIMEOUT = 900
 MAX_EXAMPLES = 50
+MAX_WAVES = 20
 
 LabelKey = Annotated[str, StringConstraints(min_length=1, max_length=317)]
 LabelValue = Annotated[str, StringConstraints(max_length=63)]
@@ -37,6 +39,10 @@ class Selector(Wire):
     """Which instances of the namespace, by their labels. An empty one means all."""
 
     match_labels: dict[LabelKey, LabelValue] = Field(default_factory=dict, max_length=16)
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        """Whether an object with these labels is selected."""
+        return all(labels.get(key) == value for key, value in self.match_labels.items())
 
 
 class FailureThreshold(Wire):
@@ -60,8 +66,48 @@ class FailureThreshold(Wire):
     min_executed: int | None = Field(default=None, ge=1, le=10000)
 
 
+class Wave(Wire):
+    """A part of the targets, and what must hold before the next part begins."""
+
+    model_config = rules(
+        [
+            Rule(
+                "(has(self.count) ? 1 : 0) + (has(self.percent) ? 1 : 0) "
+                "+ (has(self.selector) ? 1 : 0) == 1",
+                "a wave needs exactly one of count, percent and selector",
+            ).to_schema(),
+        ]
+    )
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=63)] | None = Field(
+        default=None, description="For people, such as canary."
+    )
+    count: int | None = Field(default=None, ge=1, le=10000, description="So many targets.")
+    percent: int | None = Field(
+        default=None, ge=1, le=100, description="So many percent of all targets, rounded up."
+    )
+    selector: Selector | None = Field(
+        default=None, description="The targets whose instances carry these labels."
+    )
+    success_percent: int = Field(
+        default=100,
+        ge=0,
+        le=100,
+        description="So many percent of those that ran must have succeeded, or it halts.",
+    )
+    bake_seconds: int = Field(
+        default=0,
+        ge=0,
+        le=604800,
+        description="How long all that was updated must then stay healthy.",
+    )
+    approval: bool = Field(
+        default=False, description="Then a person must approve before the next wave begins."
+    )
+
+
 class Strategy(Wire):
-    """How fast, and when to stop."""
+    """How fast, in which steps, and when to stop."""
 
     max_parallel: int | None = Field(
         default=None,
@@ -71,6 +117,12 @@ class Strategy(Wire):
     )
     failure_threshold: FailureThreshold | None = Field(
         default=None, description="Default: one failure."
+    )
+    waves: list[Wave] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MAX_WAVES,
+        description="In this order; targets that are left are one more wave at the end.",
     )
     on_failure: Literal["pause", "continue"] = "pause"
     target_timeout_seconds: int = Field(
@@ -179,6 +231,24 @@ class PinnedArtifact(Wire):
     signature: ShortText
 
 
+WaveState = Literal["waiting", "running", "baking", "awaiting_approval", "passed"]
+
+
+class WaveStatus(Wire):
+    """One wave, as it was planned and as it went."""
+
+    name: ShortText | None = None
+    planned: int = Field(ge=0, description="Its targets when the rollout's set was chosen.")
+    state: WaveState = "waiting"
+    bakes_until: Time | None = None
+    approval: ShortText | None = Field(
+        default=None,
+        description="What the annotation hydracore.io/approve must say to approve it: number@plan.",
+    )
+    approved_by: ShortText | None = None
+    passed_at: Time | None = None
+
+
 class RolloutStatus(Wire):
     """Where it stands."""
 
@@ -198,6 +268,14 @@ class RolloutStatus(Wire):
     targets_created: bool | None = Field(
         default=None, description="The set of targets is complete and does not grow any more."
     )
+    plan_hash: ShortText | None = Field(
+        default=None,
+        description="Of what is delivered to whom, in which order and waves; approvals name it.",
+    )
+    wave: int | None = Field(
+        default=None, ge=1, description="The number of the wave that it is in, counted from 1."
+    )
+    waves: list[WaveStatus] | None = Field(default=None, max_length=MAX_WAVES + 1)
     started_at: Time | None = None
     completed_at: Time | None = None
     halt_reason: Message | None = None
@@ -225,6 +303,7 @@ class Rollout(Resource):
         columns=(
             Column("State", ".status.state"),
             Column("Bundle", ".spec.bundleName"),
+            Column("Wave", ".status.wave", "integer"),
             Column("Total", ".status.counts.total", "integer"),
             Column("OK", ".status.counts.succeeded", "integer"),
             Column("Failed", ".status.counts.failed", "integer"),

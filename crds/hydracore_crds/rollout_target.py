@@ -42,6 +42,7 @@ class RolloutTargetSpec(Wire):
             "instanceId",
             "bundleHash",
             "order",
+            "wave",
             "scheduledCountdownSeconds",
         ),
         [
@@ -57,6 +58,7 @@ class RolloutTargetSpec(Wire):
     instance_id: Uuid
     bundle_hash: Sha256
     order: int = Field(ge=0, description="Position in the rollout's plan.")
+    wave: int = Field(default=1, ge=1, le=21, description="Number of its wave, counted from 1.")
     scheduled_countdown_seconds: int = Field(
         default=0, ge=0, description="Delay after which the plan meant it to start."
     )
@@ -97,6 +99,7 @@ class RolloutTarget(Resource):
             Column("Rollout", ".spec.rolloutName"),
             Column("Instance", ".spec.instanceName"),
             Column("State", ".status.state"),
+            Column("Wave", ".spec.wave", "integer", priority=1),
             Column("Attempt", ".spec.attempt", "integer"),
             Column("Result", ".status.lastResultStatus"),
             Column("Error", ".status.errorMessage", priority=1),

@@ -14,6 +14,8 @@ pytestmark = pytest.mark.cluster
 GOOD = make("Rollout", "one", {"bundleName": "runtime-expressclaw-1.1.0"})
 BOTH = "failureThreshold needs either count or percent, not both: remove one"
 
+ONE_SIZE = "a wave needs exactly one of count, percent and selector"
+
 
 @pytest.fixture
 def rollouts(door: Callable[..., Door], namespace: str) -> Door:
@@ -50,6 +52,8 @@ async def test_a_strategy_gets_its_defaults(rollouts: Door) -> None:
         {"initiatedBy": "grace", "initiatedFromIP": "2001:db8::1"},
         {"strategy": {"failureThreshold": {"count": 3}, "onFailure": "continue"}},
         {"strategy": {"failureThreshold": {"percent": 10, "minExecuted": 20}}},
+        {"strategy": {"waves": [{"count": 1, "bakeSeconds": 60, "approval": True}]}},
+        {"strategy": {"waves": [{"selector": {"matchLabels": {"ring": "a"}}}, {"percent": 5}]}},
     ],
 )
 async def test_good_rollouts(rollouts: Door, spec: dict[str, Any]) -> None:
@@ -80,6 +84,8 @@ async def test_good_rollouts(rollouts: Door, spec: dict[str, Any]) -> None:
             {"strategy": {"failureThreshold": {"count": 1, "minExecuted": 1}}},
             "failureThreshold.minExecuted goes with percent only",
         ),
+        ({"strategy": {"waves": [{"name": "canary"}]}}, ONE_SIZE),
+        ({"strategy": {"waves": [{"count": 1}, {"count": 1, "percent": 1}]}}, ONE_SIZE),
     ],
 )
 async def test_rules(rollouts: Door, spec: dict[str, Any], message: str) -> None:
@@ -107,6 +113,10 @@ async def test_rules(rollouts: Door, spec: dict[str, Any], message: str) -> None
         ("spec.initiatedFromIP", "1" * 46, "may not be more than 45"),
         ("spec.strategy.maxParallel", 0, "greater than or equal to 1"),
         ("spec.strategy.maxParallel", 501, "less than or equal to 500"),
+        ("spec.strategy.waves", [], "should have at least 1 items"),
+        ("spec.strategy.waves", [{"count": 1}] * 21, "must have at most 20 items"),
+        ("spec.strategy.waves", [{"percent": 101}], "less than or equal to 100"),
+        ("spec.strategy.waves", [{"count": 1, "bakeSeconds": -1}], "greater than or equal to 0"),
         ("spec.strategy.onFailure", "rollback", 'supported values: "pause", "continue"'),
         ("spec.strategy.targetTimeoutSeconds", 0, "greater than or equal to 1"),
         ("spec.strategy.targetTimeoutSeconds", 86401, "less than or equal to 86400"),

@@ -12,6 +12,7 @@ from collections.abc import Collection, Mapping
 from hydracore_core.rollouts.artifacts import bundle_gate, pin
 from hydracore_core.rollouts.begin import may_admit
 from hydracore_core.rollouts.finalizers import held
+from hydracore_core.rollouts.fingerprint import fingerprint, place_of
 from hydracore_core.rollouts.model import Admit
 from hydracore_core.rollouts.scope import Gate, RolloutScope, TenantScope
 from hydracore_core.rollouts.selection import select
@@ -47,17 +48,25 @@ def admit(
         rollout_name=rollout.name,
         newer=touched.get(bundle.spec.slug, ()),
         existing=rollout.all_targets(),
-        born_by=rollout.rollout.status.admitted_at,
+        status=rollout.rollout.status,
     )
     rollout.missing = len(selection.drafts)
     if pinned is not None and not selection.drafts:
         rollout.completed = selection.skipped
+        rollout.plan_hash = fingerprint(spec, pinned, map(place_of, rollout.all_targets()))
         return
     scope.out.admit.append(
-        Admit(rollout.name, pinned or pin(bundle), selection.drafts, selection.skipped, scope.now)
+        Admit(
+            rollout_name=rollout.name,
+            artifact=pinned or pin(bundle),
+            targets=selection.drafts,
+            skipped=selection.skipped,
+            waves=selection.waves,
+            at=scope.now,
+        )
     )
     creating = Gate(QUEUED, "its targets are being created")
     if pinned is None:
         rollout.gate = creating
-    elif not rollout.waiting:
+    elif not rollout.startable:
         rollout.wait = creating

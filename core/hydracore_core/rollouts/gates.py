@@ -9,7 +9,6 @@ from hydracore_core.rollouts.wishes import cancelled_by, paused_by
 from hydracore_crds.conditions import (
     CANCELLING,
     DELETING,
-    HALTED,
     PAUSED,
     QUEUED,
     WAITING_FOR_WINDOW,
@@ -31,7 +30,7 @@ def _people(scope: TenantScope, rollout: RolloutScope) -> Gate | None:
     if rollout.cancel is not None:
         return Gate(CANCELLING, f"cancelled by {cancelled_by(rollout.rollout)}")
     if rollout.halt_reason is not None:
-        return Gate(HALTED, "halted at the failure threshold: haltReason says what can be done")
+        return Gate(rollout.halt_cause, "halted: haltReason says why and what can be done")
     actor = paused_by(rollout.rollout)
     if actor is not None:
         return Gate(PAUSED, f"paused by {actor}; what is in flight finishes")

@@ -5,24 +5,38 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from hydracore_core.rollouts.scope import RolloutScope
-from hydracore_core.rollouts.texts import at, count, listed
+from hydracore_core.rollouts.scope import RolloutScope, TenantScope
+from hydracore_core.rollouts.texts import at, count, known_as, listed
 from hydracore_core.rollouts.wishes import cancelled_by
 from hydracore_crds import Instance, RolloutTarget
 
 _SHOWN = 3
 _ERROR_LENGTH = 200
-_NAME_LENGTH = 40
 _NUMBERS = re.compile(r"\b[0-9a-f]{8,}\b|\d+")
 
 
+Trouble = tuple[str, str, Sequence[RolloutTarget]]
+"""Why to halt: a condition reason, the first sentence for people, the failures that count."""
+
+
+def halt(scope: TenantScope, rollout: RolloutScope, trouble: Trouble) -> None:
+    """Halt a rollout, or bring the text of its halt up to date; its time stays."""
+    rollout.halt_cause, head, failed = trouble
+    rollout.halt_reason = halt_text(rollout, head, failed, scope.instances)
+    rollout.halted_at = rollout.halted_at or scope.now
+
+
 def halt_text(
-    rollout: RolloutScope, failed: Sequence[RolloutTarget], instances: Mapping[str, Instance]
+    rollout: RolloutScope,
+    head: str,
+    failed: Sequence[RolloutTarget],
+    instances: Mapping[str, Instance],
 ) -> str:
     """Write why a rollout is halted, as things stand now.
 
     Args:
         rollout: The rollout.
+        head: What happened and which limit it broke.
         failed: The failures that count.
         instances: Instances by name, to call them as people do.
 
@@ -33,12 +47,17 @@ def halt_text(
     errors = "; ".join(error_groups(failed, instances))
     return " ".join(
         (
-            f"Halted: {_failed(rollout, failed)}, {_limit(rollout)}.",
+            f"Halted: {head}.",
             *([f"Errors: {errors}."] if errors else []),
             _rest(rollout),
             *_ways_on(rollout),
         )
     )[:2048]
+
+
+def threshold_head(rollout: RolloutScope, failed: Sequence[RolloutTarget]) -> str:
+    """Say how many failed and what the failure threshold is."""
+    return f"{_failed(rollout, failed)}, {_limit(rollout)}"
 
 
 def error_groups(failed: Sequence[RolloutTarget], instances: Mapping[str, Instance]) -> list[str]:
@@ -62,9 +81,7 @@ def _known_as(target: RolloutTarget, instances: Mapping[str, Instance]) -> str:
     """Return the name that people gave the agent, with the object's name to look it up by."""
     name = target.spec.instance_name
     instance = instances.get(name)
-    given = (instance.spec.agent_name if instance is not None else None) or ""
-    shown = "".join(c for c in given if c.isprintable()).strip()[:_NAME_LENGTH]
-    return f"{shown} [{name}]" if shown and shown != name else name
+    return known_as(instance) if instance is not None else name
 
 
 def _rest(rollout: RolloutScope) -> str:

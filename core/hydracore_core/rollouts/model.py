@@ -13,7 +13,7 @@ from typing import Literal
 
 from hydracore_core.executions import Began
 from hydracore_crds import Bundle, Instance, Rollout, RolloutTarget, UpdatePolicy
-from hydracore_crds.rollout import PinnedArtifact, RolloutStatus, Skipped
+from hydracore_crds.rollout import PinnedArtifact, RolloutStatus, Skipped, WaveStatus
 from hydracore_crds.rollout_target import ResultStatus, TargetState
 
 UNCERTAIN_TRACKED_FOR = timedelta(hours=1)
@@ -82,6 +82,7 @@ class TargetDraft:
     instance_name: str
     instance_id: str
     order: int
+    wave: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,7 @@ class Admit:
         artifact: What it delivers.
         targets: Those to be created, in the order in which to create them.
         skipped: Who is left out, as of now.
+        waves: The waves as they are to be pinned; None without any.
         at: When the set was chosen; only the pinning uses it.
     """
 
@@ -126,6 +128,7 @@ class Admit:
     artifact: PinnedArtifact
     targets: tuple[TargetDraft, ...]
     skipped: Skipped
+    waves: tuple[WaveStatus, ...] | None
     at: datetime
 
 

@@ -9,11 +9,12 @@ from collections import Counter
 from dataclasses import dataclass
 
 from hydracore_core.rollouts.scope import RolloutScope
-from hydracore_core.rollouts.texts import count
+from hydracore_core.rollouts.texts import called, count
 from hydracore_core.rollouts.wishes import cancelled_by, paused_by
 from hydracore_crds.base import ConditionStatus, find
 from hydracore_crds.conditions import (
     ALREADY_EXECUTED,
+    BAKING,
     CANCELLED,
     CANCELLING,
     COMPLETED,
@@ -26,7 +27,7 @@ from hydracore_crds.conditions import (
 )
 from hydracore_crds.rollout import FINAL_STATES, RolloutState
 
-_PATIENT = {QUEUED, CANCELLING, WAITING_FOR_WINDOW}
+_PATIENT = {QUEUED, CANCELLING, WAITING_FOR_WINDOW, BAKING}
 """Gates that open by themselves; with any other the rollout does not progress."""
 
 
@@ -61,7 +62,7 @@ class Phase:
 
 def phase_of(rollout: RolloutScope) -> Phase:
     """Derive a rollout's phase from its targets as they are stored and from its gates."""
-    if rollout.unfinished:
+    if rollout.unfinished or rollout.in_wave:
         return _under_way(rollout)
     if rollout.refused is not None and rollout.cancel is None:
         return Phase("cancelled", ALREADY_EXECUTED, rollout.refused)
@@ -129,7 +130,10 @@ def _progress(rollout: RolloutScope) -> str:
     if not rollout.counts.total:
         return ""
     flying, waiting = len(rollout.in_progress), len(rollout.queued)
-    return f"{_tally(rollout)}, {flying} in flight, {waiting} queued"
+    text = f"{_tally(rollout)}, {flying} in flight, {waiting} queued"
+    if rollout.waves is None or rollout.wave is None:
+        return text
+    return f"{called(rollout.wave, rollout.waves)}: {text}"
 
 
 def _tally(rollout: RolloutScope) -> str:

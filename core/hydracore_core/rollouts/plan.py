@@ -18,6 +18,7 @@ from hydracore_core.rollouts.starts import start
 from hydracore_core.rollouts.status import report
 from hydracore_core.rollouts.survey import survey
 from hydracore_core.rollouts.thresholds import check_thresholds
+from hydracore_core.rollouts.waves import check_waves
 
 PHASES = (
     hold,
@@ -26,6 +27,7 @@ PHASES = (
     settle_slots,
     decide_queues,
     check_thresholds,
+    check_waves,
     close_gates,
     start,
     note_ends,

@@ -13,7 +13,8 @@ from hydracore_core.rollouts.model import Note, Slot, TenantView
 from hydracore_core.rollouts.outbox import Outbox
 from hydracore_core.windows import WindowState
 from hydracore_crds import Instance, Rollout, RolloutTarget
-from hydracore_crds.rollout import FINAL_STATES, CancelMode, Counts, Skipped
+from hydracore_crds.conditions import HALTED
+from hydracore_crds.rollout import FINAL_STATES, CancelMode, Counts, Skipped, WaveStatus
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
@@ -42,13 +43,18 @@ class RolloutScope:
         gate: Why it starts nothing.
         wait: Why it started less than it has waiting, although no gate is closed.
         starting: How many targets this plan starts.
-        halt_reason: Why it is halted; None if it is not.
+        wave: The number of the wave it is in; None where it has no waves.
+        waves: Its waves as this plan finds them.
+        in_wave: A wave is not passed yet, so that it has not ended.
+        halt_cause: Reason of the conditions while it is halted.
+        halt_reason: Why it is halted, for people; None if it is not.
         halted_at: Since when.
         resumed_at: The newest resume that was honoured.
         accepted_until: Failures up to this time do not count towards the threshold.
         reopened: It had finished, and a retry has put it back to work.
         missing: How many of its targets are still to be created.
         completed: Who is skipped, once this plan finds that all its targets are there.
+        plan_hash: The fingerprint of its plan, where this plan completes its set.
         begun: Its work has begun, for this very object, and history knows or will know it.
         refused: Why it must never begin: the same work already ran for another object.
     """
@@ -68,6 +74,10 @@ class RolloutScope:
     gate: Gate | None = None
     wait: Gate | None = None
     starting: int = 0
+    wave: int | None = None
+    waves: list[WaveStatus] | None = None
+    in_wave: bool = False
+    halt_cause: str = HALTED
     halt_reason: str | None = None
     halted_at: datetime | None = None
     resumed_at: datetime | None = None
@@ -75,6 +85,7 @@ class RolloutScope:
     reopened: bool = False
     missing: int = 0
     completed: Skipped | None = None
+    plan_hash: str | None = None
     begun: bool = False
     refused: str | None = None
 
@@ -114,6 +125,13 @@ class RolloutScope:
         return bool(self.queued or self.in_progress)
 
     @property
+    def startable(self) -> list[RolloutTarget]:
+        """Targets that wait and whose wave has come."""
+        if self.wave is None:
+            return self.waiting
+        return [target for target in self.waiting if target.spec.wave <= self.wave]
+
+    @property
     def stored_final(self) -> bool:
         """Whether the stored state is final."""
         return self.rollout.status.state in FINAL_STATES
@@ -127,6 +145,10 @@ class RolloutScope:
         """Return its targets, whatever their state."""
         done = self.succeeded + self.failed + self.uncertain + self.cancelled
         return self.queued + self.in_progress + done
+
+    def executed_targets(self) -> list[RolloutTarget]:
+        """Return the targets that ran to an end."""
+        return self.succeeded + self.failed + self.uncertain
 
     def shelves(self) -> dict[str | None, list[RolloutTarget]]:
         """Return the list for each stored state; a target without status is queued."""

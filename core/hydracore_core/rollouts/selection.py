@@ -9,11 +9,12 @@ newer rollout, or are known to be unreachable (the first that applies is the rea
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from hydracore_core.rollouts.artifacts import pin
+from hydracore_core.rollouts.division import divide, planned
 from hydracore_core.rollouts.instances import instance_id, updates_disabled
 from hydracore_core.rollouts.model import TargetDraft
 from hydracore_crds import Bundle, Instance, RolloutTarget, UpdatePolicy
@@ -30,8 +31,11 @@ from hydracore_crds.rollout import (
     MAX_EXAMPLES,
     PinnedArtifact,
     RolloutSpec,
+    RolloutStatus,
+    Selector,
     Skipped,
     SkippedExample,
+    WaveStatus,
 )
 from hydracore_crds.rollout_target import target_name
 
@@ -43,11 +47,13 @@ class Selection:
     Attributes:
         drafts: Targets to be created.
         skipped: Count, reasons and examples of those left out.
+        waves: The waves as they are pinned at the start; None without any.
         left_out: Every instance that is left out, with its reason, by name.
     """
 
     drafts: tuple[TargetDraft, ...]
     skipped: Skipped
+    waves: tuple[WaveStatus, ...] | None
     left_out: dict[str, str]
 
 
@@ -80,7 +86,7 @@ def select(
     rollout_name: str,
     newer: Collection[str] = (),
     existing: Sequence[RolloutTarget] = (),
-    born_by: datetime | None = None,
+    status: RolloutStatus | None = None,
 ) -> Selection:
     """Return whom a rollout reaches.
 
@@ -92,12 +98,14 @@ def select(
         rollout_name: From which the targets' names are made.
         newer: Names of instances that a newer rollout of the same slug has touched.
         existing: Targets that were created already; they keep their places and are no drafts.
-        born_by: Instances that were created later are not looked at; None looks at all.
+        status: What was pinned at the start, if anything: instances that were created after it
+            are not looked at, and the waves keep their sizes.
     """
+    status = status or RolloutStatus()
     chosen: dict[str, Instance] = {}
     left_out: dict[str, str] = {}
     have = {target.spec.instance_name for target in existing}
-    matched = sorted(_matched(spec, instances, born_by), key=lambda i: i.metadata.name)
+    matched = sorted(_matched(spec, instances, status.admitted_at), key=lambda i: i.metadata.name)
     for instance in matched:
         name = instance.metadata.name
         reason = None if name in have else _skip_reason(instance, spec, artifact, policy, newer)
@@ -108,14 +116,22 @@ def select(
     found = {instance.metadata.name for instance in matched}
     for name in sorted(set(spec.instance_names or ()) - found - have):
         left_out[name] = SKIP_NOT_FOUND
-    return Selection(_drafts(rollout_name, chosen, existing), _skipped(left_out), left_out)
+    waves = spec.strategy.waves or ()
+    there = {target.spec.instance_name: target.spec.wave for target in existing}
+    numbers = divide(waves, chosen, there, status.waves)
+    return Selection(
+        drafts=_drafts(rollout_name, chosen, existing, numbers),
+        skipped=_skipped(left_out),
+        waves=planned(waves, numbers),
+        left_out=left_out,
+    )
 
 
 def _matched(
     spec: RolloutSpec, instances: Iterable[Instance], born_by: datetime | None
 ) -> Iterable[Instance]:
     names = None if spec.instance_names is None else set(spec.instance_names)
-    wanted = spec.selector.match_labels.items() if spec.selector else ()
+    selector = spec.selector or Selector()
     for instance in instances:
         metadata = instance.metadata
         born = metadata.creation_timestamp
@@ -124,7 +140,7 @@ def _matched(
         if names is not None:
             if metadata.name in names:
                 yield instance
-        elif all(metadata.labels.get(key) == value for key, value in wanted):
+        elif selector.matches(metadata.labels):
             yield instance
 
 
@@ -151,15 +167,18 @@ def _skip_reason(
 
 
 def _drafts(
-    rollout_name: str, chosen: dict[str, Instance], existing: Sequence[RolloutTarget]
+    rollout_name: str,
+    chosen: dict[str, Instance],
+    existing: Sequence[RolloutTarget],
+    numbers: Mapping[str, int],
 ) -> tuple[TargetDraft, ...]:
-    """Give every chosen instance a place: its position by name, unless that is taken already.
+    """Give every chosen instance a place: its position by wave and name, unless that is taken.
 
     So an admission that was interrupted goes on with the very names it would have used.
     """
     have = {target.spec.instance_name for target in existing}
     taken = {target.spec.order for target in existing}
-    names = sorted(have | chosen.keys())
+    names = sorted(have | chosen.keys(), key=lambda name: (numbers[name], name))
     behind = max([len(names) - 1, *taken])
     drafts = []
     for position, name in enumerate(names):
@@ -175,6 +194,7 @@ def _drafts(
                 instance_name=name,
                 instance_id=instance_id(chosen[name]),
                 order=order,
+                wave=numbers[name],
             )
         )
     return tuple(drafts)

@@ -22,7 +22,7 @@ def start(scope: TenantScope) -> None:
     """
     free = max(0, scope.limit - scope.taken)
     for rollout in scope.rollouts:
-        if not rollout.waiting or rollout.gate is not None:
+        if rollout.gate is not None or not rollout.startable:
             continue
         own = rollout.rollout.spec.strategy.max_parallel
         room = free if own is None else min(free, max(0, own - rollout.taken))
@@ -44,7 +44,7 @@ def _fill(scope: TenantScope, rollout: RolloutScope, room: int) -> None:
     """Start up to ``room`` targets; those whose instance cannot take one now are passed over."""
     blocked: dict[str, str] = {}
     policy = scope.view.policy
-    for target in sorted(rollout.waiting, key=queue_key):
+    for target in sorted(rollout.startable, key=queue_key):
         if rollout.starting == room:
             break
         name = target.spec.instance_name

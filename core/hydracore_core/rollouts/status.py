@@ -59,7 +59,8 @@ def is_urgent(old: RolloutStatus, new: RolloutStatus) -> bool:
     def sign(status: RolloutStatus) -> tuple[object, ...]:
         reasons = {(c.type, c.status, c.reason) for c in status.conditions}
         halt = (status.halt_reason is None, status.halted_at)
-        return status.state, halt, status.targets_created, status.removed, reasons
+        waves = [wave.state for wave in status.waves or ()]
+        return status.state, halt, status.targets_created, status.removed, reasons, waves
 
     return sign(old) != sign(new)
 
@@ -85,6 +86,9 @@ def compute(scope: TenantScope, rollout: RolloutScope) -> RolloutStatus:
             "counts": counts,
             "skipped": rollout.completed or stored.skipped,
             "targets_created": rollout.admitted or None,
+            "plan_hash": rollout.plan_hash or stored.plan_hash,
+            "wave": rollout.wave,
+            "waves": rollout.waves,
             "removed": rollout.removed if rollout.removed.total else None,
             "started_at": stored.started_at or _first_start(rollout),
             "completed_at": _completed_at(scope, rollout) if phase.final else None,

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 
+from hydracore_crds import Instance
+from hydracore_crds.rollout import WaveStatus
+
 _LISTED = 3
+_NAME_LENGTH = 40
 
 
 def at(moment: datetime) -> str:
@@ -24,3 +28,17 @@ def listed(names: Collection[str]) -> str:
     first = sorted(names)[:_LISTED]
     more = len(names) - len(first)
     return ", ".join(first) + (f" and {more} more" if more > 0 else "")
+
+
+def known_as(instance: Instance) -> str:
+    """Return the name that people gave the agent, with the object's name to look it up by."""
+    name = instance.metadata.name
+    shown = "".join(c for c in instance.spec.agent_name or "" if c.isprintable())
+    shown = shown.strip()[:_NAME_LENGTH]
+    return f"{shown} [{name}]" if shown and shown != name else name
+
+
+def called(number: int, waves: Sequence[WaveStatus]) -> str:
+    """Say which wave: ``wave 1 of 3 (canary)``."""
+    name = waves[number - 1].name if number <= len(waves) else None
+    return f"wave {number} of {len(waves)}" + (f" ({name})" if name else "")

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from hydracore_core.rollouts.halts import halt_text
+from hydracore_core.rollouts.halts import halt, threshold_head
 from hydracore_core.rollouts.scope import RolloutScope, TenantScope
 from hydracore_core.rollouts.wishes import resumed_at
 from hydracore_crds import RolloutTarget
-from hydracore_crds.rollout import FailureThreshold
+from hydracore_crds.base import find
+from hydracore_crds.conditions import HALT_CAUSES, HALTED, PROGRESSING
+from hydracore_crds.rollout import FailureThreshold, RolloutStatus
 
 DEFAULT_THRESHOLD = FailureThreshold(count=1)
 
@@ -28,9 +30,12 @@ def check_thresholds(scope: TenantScope) -> None:
                 _reopen(rollout, scope.now)
             continue
         _resume(scope, rollout)
-        if rollout.halt_reason is not None or (_may_halt(rollout) and _reached(rollout)):
-            rollout.halt_reason = halt_text(rollout, failures(rollout), scope.instances)
-            rollout.halted_at = rollout.halted_at or scope.now
+        stored = rollout.halt_reason is not None
+        if stored and rollout.halt_cause != HALTED:
+            continue
+        if stored or (_may_halt(rollout) and _reached(rollout)):
+            failed = failures(rollout)
+            halt(scope, rollout, (HALTED, threshold_head(rollout, failed), failed))
 
 
 def failures(rollout: RolloutScope) -> list[RolloutTarget]:
@@ -43,10 +48,18 @@ def failures(rollout: RolloutScope) -> list[RolloutTarget]:
 
 def _recall(rollout: RolloutScope) -> None:
     status = rollout.rollout.status
+    rollout.halt_cause = _cause(status)
     rollout.halt_reason = status.halt_reason
     rollout.halted_at = status.halted_at
     rollout.resumed_at = status.resumed_at
     rollout.accepted_until = status.failures_accepted_until
+
+
+def _cause(status: RolloutStatus) -> str:
+    """Return the reason of a stored halt; its condition keeps it."""
+    progressing = find(status.conditions, PROGRESSING)
+    reason = progressing.reason if progressing is not None else HALTED
+    return reason if reason in HALT_CAUSES else HALTED
 
 
 def _reopen(rollout: RolloutScope, now: datetime) -> None:

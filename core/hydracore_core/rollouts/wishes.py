@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 
 from hydracore_crds import Rollout
 from hydracore_crds.names import (
+    APPROVE_ANNOTATION,
+    APPROVED_BY_ANNOTATION,
     CANCEL_ANNOTATION,
     CANCELLED_BY_ANNOTATION,
     PAUSED_BY_ANNOTATION,
@@ -63,3 +65,13 @@ def resumed_at(rollout: Rollout) -> datetime | None:
     if found.tzinfo is None:
         return None
     return found.astimezone(UTC).replace(microsecond=found.microsecond // 1000 * 1000)
+
+
+def approval(rollout: Rollout) -> str | None:
+    """Return what the rollout's annotation approves: ``<wave>@<plan hash>``."""
+    return rollout.metadata.annotations.get(APPROVE_ANNOTATION)
+
+
+def approved_by(rollout: Rollout) -> str:
+    """Return who approved, for the record."""
+    return rollout.metadata.annotations.get(APPROVED_BY_ANNOTATION) or "its annotation"

@@ -117,6 +117,7 @@ def draft_target(rollout: Rollout, draft: TargetDraft, digest: str) -> RolloutTa
             instance_id=draft.instance_id,
             bundle_hash=digest,
             order=draft.order,
+            wave=draft.wave,
         ),
     )
 
@@ -182,6 +183,8 @@ def _pin(intent: Admit, rollout: Rollout) -> RolloutStatus | None:
             "artifact": intent.artifact,
             "admitted_at": intent.at,
             "skipped": intent.skipped,
+            "waves": list(intent.waves) if intent.waves is not None else None,
+            "wave": 1 if intent.waves is not None else None,
             "observed_generation": rollout.metadata.generation,
         }
     )

@@ -8,6 +8,8 @@ from typing import Any
 from hydracore_crds import Instance, Rollout
 from hydracore_crds.base import format_time
 from hydracore_crds.names import (
+    APPROVE_ANNOTATION,
+    APPROVED_BY_ANNOTATION,
     CANCEL_ANNOTATION,
     CANCELLED_BY_ANNOTATION,
     PAUSED_BY_ANNOTATION,
@@ -69,6 +71,22 @@ def resume(name: str = "r1") -> Event:
             changes = {PAUSED_BY_ANNOTATION: None, RESUMED_AT_ANNOTATION: format_time(world.now)}
             _annotate(world, name, **changes)
             world.say(name, "RESUME")
+
+    return event
+
+
+def approve(name: str = "r1", token: str | None = None) -> Event:
+    """Approve what the rollout asks for now, or whatever ``token`` says."""
+
+    def event(world: World) -> None:
+        found = world.rollouts.get(name)
+        waves = (found.status.waves or []) if found is not None else []
+        asked = next((w.approval for w in waves if w.state == "awaiting_approval"), None)
+        if found is not None and (token or asked) is not None:
+            world.approvals.add(token or asked or "")
+            said = {APPROVE_ANNOTATION: token or asked, APPROVED_BY_ANNOTATION: "grace"}
+            _annotate(world, name, **said)
+            world.say(name, f"APPROVE {token or asked} by grace")
 
     return event
 

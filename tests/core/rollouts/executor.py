@@ -93,7 +93,12 @@ def _admit(world: World, intent: Admit) -> None:
     name = found.metadata.name
     if found.status.artifact is None:
         status_of(
-            world, name, artifact=intent.artifact, skipped=intent.skipped, admitted_at=intent.at
+            world,
+            name,
+            artifact=intent.artifact,
+            skipped=intent.skipped,
+            admitted_at=intent.at,
+            waves=None if intent.waves is None else list(intent.waves),
         )
         skipped = f", skipped {intent.skipped.reasons}" if intent.skipped.count else ""
         number = len(intent.targets)
@@ -124,6 +129,7 @@ def _target(owner: Rollout, draft: TargetDraft, digest: str) -> RolloutTarget:
             instance_id=draft.instance_id,
             bundle_hash=digest,
             order=draft.order,
+            wave=draft.wave,
         ),
     )
 

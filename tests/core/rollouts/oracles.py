@@ -6,6 +6,7 @@ starts outside the window, I5 what has ended stays, I6 counts add up and no targ
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from hydracore_core.executions import spec_hash
@@ -58,10 +59,30 @@ def order(world: World, intent: Start) -> None:
     assert may_send(world, found), f"{intent.target_name} starts when it must not"
     work = (found.metadata.name, spec_hash(found.spec))
     assert world.history[work] == found.metadata.uid, "this work began for another object"
+    waves(world, found, world.targets[intent.target_name])
     own = found.spec.strategy.max_parallel
     mine = [s for s in world.ledger.values() if s.rollout_name == intent.rollout_name]
     assert own is None or len(mine) <= own, "more in flight than the rollout's own limit"
     assert world.instances[intent.instance_name].metadata.uid == intent.instance_uid
+
+
+def waves(world: World, found: Rollout, target: RolloutTarget) -> None:
+    """No target starts before the waves ahead of it have ended, baked and been approved."""
+    mine = [t for t in world.targets.values() if t.spec.rollout_name == found.metadata.name]
+    for number, wave in enumerate(found.spec.strategy.waves or (), start=1):
+        if number >= target.spec.wave:
+            return
+        ahead = [t for t in mine if t.spec.wave == number]
+        open_ = [t for t in ahead if t.status.state in {None, "queued", "in_progress"}]
+        assert all(t.spec.attempt > 1 for t in open_), f"wave {number} has not ended"
+        if wave.approval:
+            assert f"{number}@{found.status.plan_hash}" in world.approvals, "nobody approved"
+        first = [t for t in ahead if t.status.state == "succeeded" and t.spec.attempt == 1]
+        ends = [t.status.completed_at for t in first if t.status.completed_at is not None]
+        accepted = found.status.failures_accepted_until
+        if ends and (accepted is None or accepted < max(ends)):
+            baked = max(ends) + timedelta(seconds=wave.bake_seconds)
+            assert world.now >= baked, f"wave {number} has not baked"
 
 
 def may_send(world: World, found: Rollout) -> bool:

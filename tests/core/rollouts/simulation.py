@@ -47,6 +47,7 @@ class World:
         history: What SQL knows: by name and hash of the spec, the uid for which it began.
         history_away: SQL does not answer.
         lost: Rollouts that were let go; a backup still has them.
+        approvals: All that people have ever approved.
         began: What the operator has learnt from it; lost when it dies.
     """
 
@@ -69,6 +70,7 @@ class World:
     down_until: datetime | None = None
     history: dict[tuple[str, str], str] = field(default_factory=dict)
     history_away: bool = False
+    approvals: set[str] = field(default_factory=set)
     began: dict[str, Began] = field(default_factory=dict)
     plans: int = 0
     tasks: Iterator[int] = field(default_factory=lambda: count(1))

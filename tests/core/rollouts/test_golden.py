@@ -14,7 +14,7 @@ import pytest
 
 from tests.core.rollouts import deeds
 from tests.core.rollouts.agents import CRASH, Behaviour
-from tests.core.rollouts.builders import bundle, fleet, policy
+from tests.core.rollouts.builders import bundle, fleet, instance, policy
 from tests.core.rollouts.simulation import Event, World
 
 GOLDEN = Path(__file__).parent / "testdata"
@@ -39,6 +39,43 @@ def starts_while_created(seed: int) -> World:
     deeds.create()(world)
     world.at(0.25, deeds.create_instance("a-9"))
     world.at(5, deeds.resume())
+    world.run(60)
+    return world
+
+
+def canary_and_approval(seed: int) -> World:
+    """A canary bakes and is approved, but not by a word for another plan; then half, then all."""
+    world = World(NOON, seed)
+    canary = {"name": "canary", "count": 1, "bakeSeconds": 300, "approval": True}
+    deeds.create(strategy={"waves": [canary, {"percent": 50}]})(world)
+    world.at(12, deeds.approve(token="1@000000000000"))
+    world.at(15, deeds.approve())
+    world.run(60)
+    return world
+
+
+def wave_not_good_enough(seed: int) -> World:
+    """Three failures are tolerated, but a wave with one bad target of two lets no other begin."""
+    world = World(NOON, seed)
+    deeds.script("a-1", Behaviour(minutes=1, outcome="rolled_back"))(world)
+    strategy = {"waves": [{"count": 2}], "failureThreshold": {"count": 3}}
+    deeds.create(strategy=strategy)(world)
+    world.at(10, deeds.retry("r1-00001"))
+    world.at(12, deeds.resume())
+    world.run(60)
+    return world
+
+
+def sick_while_baking(seed: int) -> World:
+    """An agent falls ill under the new version; the rollout halts before others get it."""
+    world = World(NOON, seed)
+    labelled = instance("a-5", labels={"ring": "first"})
+    world.instances["a-5"] = labelled
+    ring = {"name": "first", "selector": {"matchLabels": {"ring": "first"}}, "bakeSeconds": 600}
+    deeds.create(strategy={"waves": [ring]})(world)
+    world.at(7, deeds.change_instance("a-5", health_status="unhealthy"))
+    world.at(9, deeds.change_instance("a-5", health_status="healthy"))
+    world.at(20, deeds.resume())
     world.run(60)
     return world
 
@@ -301,6 +338,9 @@ def history_away(seed: int) -> World:
 SCENARIOS: tuple[Callable[[int], World], ...] = (
     straight,
     starts_while_created,
+    canary_and_approval,
+    wave_not_good_enough,
+    sick_while_baking,
     window_edges,
     over_midnight,
     override,

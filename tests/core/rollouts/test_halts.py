@@ -1,8 +1,9 @@
 from __future__ import annotations
 
-from hydracore_core.rollouts.halts import error_groups, halt_text
+from hydracore_core.rollouts.halts import error_groups, halt_text, threshold_head
 from hydracore_core.rollouts.scope import RolloutScope, TenantScope
 from hydracore_core.rollouts.survey import survey
+from hydracore_crds import RolloutTarget
 from tests.core.rollouts.builders import (
     done,
     fleet,
@@ -22,6 +23,10 @@ def scope_of(*targets: object) -> RolloutScope:
     return found.rollouts[0]
 
 
+def told(scope: RolloutScope, failed: list[RolloutTarget]) -> str:
+    return halt_text(scope, threshold_head(scope, failed), failed, {})
+
+
 def test_a_person_at_night_reads_what_happened_and_what_can_be_done() -> None:
     scope = scope_of(
         done(OWNER, FLEET[0], 0, "failed", error_message="trial crashed: KeyError (pid 4711)"),
@@ -32,7 +37,7 @@ def test_a_person_at_night_reads_what_happened_and_what_can_be_done() -> None:
         target(OWNER, FLEET[5], 5),
         target(OWNER, FLEET[6], 6),
     )
-    assert halt_text(scope, [*scope.failed, *scope.uncertain], {}) == (
+    assert told(scope, [*scope.failed, *scope.uncertain]) == (
         "Halted: 3 of 4 executed targets failed, 1 with unknown outcome, "
         "the limit is 10% once 3 have run. "
         'Errors: 2x "trial crashed: KeyError (pid 4711)" (a-0, a-1); 1x "no answer" (a-2). '
@@ -60,7 +65,7 @@ def test_long_errors_and_many_names_stay_within_the_schema() -> None:
     failed = [
         done(OWNER, FLEET[n], n, "failed", error_message=chr(97 + n) * 2048) for n in range(12)
     ]
-    assert len(halt_text(scope_of(*failed), failed, {})) <= 2048
+    assert len(told(scope_of(*failed), failed)) <= 2048
     same = [done(OWNER, FLEET[n], n, "failed", error_message="same") for n in range(5)]
     assert error_groups(same, {}) == ['5x "same" (a-0, a-1, a-2 and 2 more)']
 
@@ -88,14 +93,14 @@ def test_a_queued_retry_is_not_untouched() -> None:
         target(OWNER, FLEET[1], 1, attempt=2, state="queued"),
         target(OWNER, FLEET[2], 2),
     )
-    text = halt_text(scope, scope.failed, {})
+    text = told(scope, scope.failed)
     assert "None in flight, 1 target untouched, 1 queued for a retry." in text
 
 
 def test_the_ways_on_are_those_that_are_left() -> None:
     ended = done(OWNER, FLEET[0], 0, "failed")
-    text = halt_text(scope_of(ended), [ended], {})
+    text = told(scope_of(ended), [ended])
     assert text.endswith("None in flight, 0 targets untouched. Nothing is left to start.")
     cancelled = rollout(admitted=True, cancel="Graceful")
     scope = survey(view(rollouts=[cancelled], targets=[ended], instances=FLEET)).rollouts[0]
-    assert halt_text(scope, [ended], {}).endswith("Then cancelled by spec.cancel.")
+    assert told(scope, [ended]).endswith("Then cancelled by spec.cancel.")

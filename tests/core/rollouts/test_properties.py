@@ -33,6 +33,8 @@ strategies = st.sampled_from(
         {},
         {"maxParallel": 1},
         {"onFailure": "continue"},
+        {"waves": [{"count": 1, "bakeSeconds": 120, "approval": True}, {"percent": 40}]},
+        {"waves": [{"percent": 20}, {"count": 2, "successPercent": 50}], "onFailure": "continue"},
         {"failureThreshold": {"percent": 40, "minExecuted": 2}},
         {"failureThreshold": {"count": 3}, "targetTimeoutSeconds": 300},
     ]
@@ -41,6 +43,7 @@ events: st.SearchStrategy[Event] = st.one_of(
     st.builds(deeds.pause, rollout_names),
     st.builds(deeds.resume, rollout_names),
     st.builds(deeds.resume, rollout_names),
+    st.builds(deeds.approve, rollout_names),
     st.builds(deeds.cancel, rollout_names, st.sampled_from(["Graceful", "Force"])),
     st.builds(deeds.delete_rollout, rollout_names),
     st.builds(deeds.retry, st.sampled_from(TARGETS)),
@@ -105,6 +108,7 @@ def test_invariants_hold_and_everything_settles(
     for _ in range(6):
         for name in ROLLOUTS:
             deeds.resume(name)(world)
+            deeds.approve(name)(world)
         world.run(60)
     assert not world.ledger
     for found in world.rollouts.values():

@@ -1,0 +1,44 @@
+"""The fingerprint of a plan: what is delivered to whom, in which order and waves.
+
+The same from REST, from kubectl and from a preview, as long as nothing has changed in between. An
+approval names it, so that nobody approves another plan than the one they saw.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+
+from hydracore_core.rollouts.model import TargetDraft
+from hydracore_crds import RolloutTarget
+from hydracore_crds.rollout import PinnedArtifact, RolloutSpec
+
+LENGTH = 12
+"""Hexadecimal digits: short enough to be typed; it guards against mistakes, not against people."""
+
+Place = tuple[int, int, str]
+"""Wave, order, and the instance's id."""
+
+
+def fingerprint(spec: RolloutSpec, artifact: PinnedArtifact, places: Iterable[Place]) -> str:
+    """Return the plan's fingerprint.
+
+    Args:
+        spec: The rollout; its strategy counts.
+        artifact: What is delivered; its digest counts.
+        places: Every target's place, in any order.
+    """
+    facts = [artifact.sha256, spec.strategy.to_wire(), sorted(places)]
+    text = json.dumps(facts, separators=(",", ":"), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:LENGTH]
+
+
+def place_of(target: RolloutTarget) -> Place:
+    """Return the place of a target that is there."""
+    return target.spec.wave, target.spec.order, target.spec.instance_id
+
+
+def place_of_draft(draft: TargetDraft) -> Place:
+    """Return the place of a target that is to be created."""
+    return draft.wave, draft.order, draft.instance_id

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+from hydracore_core.rollouts.artifacts import pin
+from hydracore_core.rollouts.fingerprint import fingerprint, place_of, place_of_draft
+from hydracore_core.rollouts.model import Admit
+from hydracore_core.rollouts.plan import plan
+from hydracore_core.rollouts.selection import preview
+from tests.core.rollouts.builders import bundle, fleet, of, rollout, target, view
+
+PLACES = [(1, 0, "a"), (2, 1, "b")]
+SPEC = rollout().spec
+
+
+def test_the_order_in_which_places_are_read_does_not_matter() -> None:
+    assert fingerprint(SPEC, pin(bundle()), PLACES) == fingerprint(
+        SPEC, pin(bundle()), reversed(PLACES)
+    )
+
+
+def test_another_digest_another_instance_and_another_strategy_are_other_plans() -> None:
+    one = fingerprint(SPEC, pin(bundle()), PLACES)
+    stricter = rollout(strategy={"maxParallel": 1}).spec
+    others = {
+        fingerprint(SPEC, pin(bundle("1.2.0")), PLACES),
+        fingerprint(SPEC, pin(bundle()), PLACES[:1]),
+        fingerprint(SPEC, pin(bundle()), [(1, 0, "a"), (1, 1, "b")]),
+        fingerprint(stricter, pin(bundle()), PLACES),
+    }
+    assert len(others | {one}) == 5
+
+
+def test_a_preview_has_the_fingerprint_of_the_rollout_that_then_runs() -> None:
+    made = rollout(strategy={"waves": [{"count": 1}]})
+    seen = preview(made.spec, bundle(), fleet(3), None)
+    foreseen = fingerprint(made.spec, pin(bundle()), map(place_of_draft, seen.drafts))
+    (admit,) = of(plan(view(rollouts=[made], instances=fleet(3))), Admit)
+    by_name = {each.metadata.name: each for each in fleet(3)}
+    created = []
+    for draft in admit.targets:
+        there = target(made, by_name[draft.instance_name], draft.order)
+        created.append(
+            there.model_copy(update={"spec": there.spec.model_copy(update={"wave": draft.wave})})
+        )
+    assert fingerprint(made.spec, admit.artifact, map(place_of, created)) == foreseen
