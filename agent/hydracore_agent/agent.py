@@ -40,6 +40,7 @@ from hydracore_agent.layout import Layout
 from hydracore_agent.net import connect
 from hydracore_agent.orders.download import Downloader
 from hydracore_agent.orders.endpoints import OrderEndpoints
+from hydracore_agent.orders.longpoll import LongPolls
 from hydracore_agent.orders.manifest import Host
 from hydracore_agent.orders.memory import OrderMemory
 from hydracore_agent.orders.releases import Releases
@@ -85,6 +86,7 @@ class Agent:
         self._trust = TrustStore.load(layout.trust, settings)
         self._memory = OrderMemory(layout.orders, layout.ledger, utc_now)
         self._memory.read()
+        self._long_polls = LongPolls(self._memory)
         self._control_plane = ControlPlane(settings.api_url, settings.instance_id, self._client)
         self._key = AgentKey(layout.agent_key)
         self._lag = LagMeter(time.monotonic)
@@ -96,7 +98,7 @@ class Agent:
         self._runner = self._build_runner()
         self._status = self._build_status()
         self._actions = self._build_actions()
-        self._server = Server(build_app(self._surface()), self._started.set)
+        self._server = Server(build_app(self._surface()), self._started.set, self._long_polls.close)
 
     async def serve(self, sock: socket.socket) -> None:
         """Serve until told to leave."""
@@ -213,6 +215,7 @@ class Agent:
             running_hash=self._start.release.sha256,
             api_url=settings.api_url,
             agent_key=self._key.get,
+            changed=self._long_polls.stir,
             leave=self._leave,
         )
         return OrderRunner(self._start.layout, self._memory, installer, around, utc_now)
@@ -238,6 +241,7 @@ class Agent:
             frame=Frame(auth, self._identity, instance_id, utc_now, polls),
             health=self._health,
             status=self._status,
+            long_polls=self._long_polls,
             orders=OrderEndpoints(self._runner, self._memory, self._trust, instance_id, utc_now),
             actions=ActionEndpoints(self._actions),
             chat=ChatEndpoint(self._build_chain(), conversations, utc_now),

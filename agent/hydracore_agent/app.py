@@ -16,6 +16,7 @@ from hydracore_agent.chat.endpoint import ChatEndpoint
 from hydracore_agent.health.monitor import HealthMonitor
 from hydracore_agent.http import Answer, Frame, json_response
 from hydracore_agent.orders.endpoints import OrderEndpoints
+from hydracore_agent.orders.longpoll import LongPolls, read_wait
 from hydracore_agent.status import StatusReporter, tag
 
 CODES = {404: "not_found", 405: "method_not_allowed"}
@@ -28,6 +29,7 @@ class Surface:
     frame: Frame
     health: HealthMonitor
     status: StatusReporter
+    long_polls: LongPolls
     orders: OrderEndpoints
     actions: ActionEndpoints
     chat: ChatEndpoint
@@ -40,7 +42,10 @@ def build_app(surface: Surface) -> Starlette:
         healthy = surface.health.is_healthy()
         return json_response(200 if healthy else 503, {"ok": healthy})
 
-    async def status(_request: Request, _caller: Caller) -> Answer:
+    async def status(request: Request, _caller: Caller) -> Answer:
+        wait = read_wait(request.query_params)
+        if wait is not None:
+            await surface.long_polls.hold(wait)
         found = surface.status.status()
         return Answer(found, tag=tag(found))
 

@@ -42,10 +42,16 @@ class _Impatient(H11Protocol):
 
 
 class Server(uvicorn.Server):
-    """uvicorn, with a word when it serves."""
+    """uvicorn, with a word when it serves and one when it is about to stop."""
 
-    def __init__(self, app: Any, started: Callable[[], None]) -> None:
-        """Take an ASGI app, and what to call once connections are accepted."""
+    def __init__(self, app: Any, started: Callable[[], None], stopping: Callable[[], None]) -> None:
+        """Take what is served and who is told.
+
+        Args:
+            app: An ASGI app.
+            started: Called once connections are accepted.
+            stopping: Called before the answers under way are waited for.
+        """
         super().__init__(
             uvicorn.Config(
                 app,
@@ -63,11 +69,17 @@ class Server(uvicorn.Server):
             )
         )
         self._started = started
+        self._stopping = stopping
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start to serve."""
         await super().startup(sockets)
         self._started()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End serving, on a signal or after :meth:`leave`."""
+        self._stopping()
+        await super().shutdown(sockets)
 
     def leave(self) -> None:
         """End :meth:`serve` after the answers under way."""

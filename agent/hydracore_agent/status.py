@@ -1,4 +1,8 @@
-"""``GET /api/status``: what this agent is, runs and does."""
+"""``GET /api/status``: what this agent is, runs and does.
+
+With ``?until=<task id>&wait=<seconds>`` the answer comes once that order has ended, see
+:mod:`hydracore_agent.orders.longpoll`.
+"""
 
 from __future__ import annotations
 

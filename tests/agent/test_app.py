@@ -213,6 +213,57 @@ async def test_a_signed_question_is_answered_in_full_whatever_the_caller_knows(b
     assert bench.proof(answer)
 
 
+async def test_a_question_about_an_order_waits_for_its_end(bench) -> None:
+    """What is told, and proved, is how things stand at the end."""
+    bench.world.remember(bench.world.task())
+    jti = str(uuid.uuid4())
+    asking = asyncio.create_task(_asked_until(bench, TASK, 20, token=bench.token(jti=jti)))
+    await _waits(bench)
+    other = await bench.call("GET", "/api/status")
+    assert (other.json()["task"]["state"], asking.done()) == ("accepted", False)
+    await bench.call("POST", f"/api/orders/{TASK}/abort", {"epoch": 3})
+    answer = await asyncio.wait_for(asking, 5)
+    assert bench.proof(answer)["nonce"] == jti
+    assert (answer.json()["task"]["state"], answer.json()["epoch"]) == ("aborted", 3)
+
+
+async def test_a_process_that_leaves_lets_go_of_questions(bench) -> None:
+    bench.world.remember(bench.world.task())
+    asking = asyncio.create_task(_asked_until(bench, TASK, 20))
+    await _waits(bench)
+    bench.long_polls.close()
+    answer = await asyncio.wait_for(asking, 5)
+    assert answer.json()["task"]["final"] is False
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        f"until={TASK}",
+        "wait=5",
+        "until=x&wait=5",
+        f"until=&until={TASK}x&wait=5",
+        *(
+            f"until={TASK}&wait={wait}"
+            for wait in ["", "0", "0.0", "-1", "20.01", "1e1", "nan", "inf", "%D9%A3", "5 "]
+        ),
+    ],
+)
+async def test_a_question_that_waits_for_nonsense_is_refused(bench, query) -> None:
+    bench.world.remember(bench.world.task())
+    answer = await bench.call("GET", f"/api/status?{query}")
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
+    assert answer.json()["message"]
+    bench.proof(answer)
+
+
+async def test_a_stranger_does_not_wait(bench) -> None:
+    bench.world.remember(bench.world.task())
+    token = bench.token(aud=str(uuid.uuid4()))
+    answer = await asyncio.wait_for(_asked_until(bench, TASK, 20, token=token), 5)
+    assert answer.status_code == 401
+
+
 async def test_a_marked_poll_reads_the_status_and_nothing_else(bench) -> None:
     answer = await _polled(bench)
     assert (answer.status_code, answer.json()["instanceId"]) == (200, INSTANCE)
@@ -222,6 +273,16 @@ async def test_a_marked_poll_reads_the_status_and_nothing_else(bench) -> None:
         assert refused.status_code == 401
         assert "X-Hydracore-Proof" not in refused.headers
     assert bench.left == 0
+
+
+async def _asked_until(bench, task_id, seconds, token=None):
+    return await bench.call("GET", f"/api/status?until={task_id}&wait={seconds}", token=token)
+
+
+async def _waits(bench) -> None:
+    """Return once a question is kept waiting."""
+    while not bench.long_polls.waiting:  # noqa: ASYNC110 - a number
+        await asyncio.sleep(0)
 
 
 def _poll(bench):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -31,7 +32,7 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
 async def port(monkeypatch) -> AsyncIterator[int]:
     monkeypatch.setattr(module, "IDLE_SECONDS", 0.2)
     sock, started = bind(Listen("127.0.0.1", free_port())), asyncio.Event()
-    server = Server(app, started.set)
+    server = Server(app, started.set, lambda: None)
     task = asyncio.create_task(server.serve([sock]))
     await started.wait()
     yield sock.getsockname()[1]
@@ -53,6 +54,31 @@ async def test_a_slow_answer_is_not_cut(port) -> None:
     answer = await asyncio.wait_for(reader.read(), 10)
     assert b"hello" in answer
     assert b" again" in answer
+    writer.close()
+
+
+async def test_what_waits_is_let_go_before_the_end_is_waited_for() -> None:
+    """Else it would hold up the switch until the grace is over."""
+    stopping, asked = asyncio.Event(), asyncio.Event()
+
+    async def waits(_scope: Any, _receive: Any, send: Any) -> None:
+        asked.set()
+        await stopping.wait()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"let go"})
+
+    sock, started = bind(Listen("127.0.0.1", free_port())), asyncio.Event()
+    server = Server(waits, started.set, stopping.set)
+    serving = asyncio.create_task(server.serve([sock]))
+    await started.wait()
+    reader, writer = await asyncio.open_connection(*sock.getsockname())
+    writer.write(REQUEST)
+    await asyncio.wait_for(asked.wait(), 5)
+    begun = time.monotonic()
+    server.leave()
+    assert b"let go" in await asyncio.wait_for(reader.read(), 10)
+    await serving
+    assert time.monotonic() - begun < module.GRACE_SECONDS
     writer.close()
 
 

@@ -40,12 +40,14 @@ class Surroundings:
         running_hash: Digest of the release that this process runs.
         api_url: Only there the agent's key may be sent.
         agent_key: Returns the key for /agent/v1.
+        changed: Told after this process has changed an order.
         leave: Ends this process with exit status 0, so that the launcher makes the switch.
     """
 
     running_hash: str
     api_url: str
     agent_key: Callable[[], str | None]
+    changed: Callable[[], None]
     leave: Callable[[], None]
 
 
@@ -108,6 +110,7 @@ class OrderRunner:
         outcome = await asyncio.to_thread(self._abort, task_id, epoch)
         if isinstance(outcome, Refusal):
             raise outcome
+        self._around.changed()
         if outcome.state == "aborted" and self._driven == task_id and self._driver is not None:
             self._driver.cancel()
             await asyncio.wait([self._driver])
@@ -131,6 +134,7 @@ class OrderRunner:
         outcome = await asyncio.to_thread(self._take, order)
         if isinstance(outcome, Refusal):
             raise outcome
+        self._around.changed()
         status, task = outcome
         if not task.final and self._driven != task.task_id and task.state in BEFORE_SWITCH:
             self._start(task.task_id)
@@ -186,6 +190,7 @@ class OrderRunner:
         await self._move(task.task_id, "unpacking", "unpacking the release")
         await self._installer.unpack(job, control)
         await in_thread(control, lambda: self._switch(task.task_id, control))
+        self._around.changed()
 
     def _job(self, task: Task) -> Job:
         bundle = BundleRef(
@@ -202,6 +207,7 @@ class OrderRunner:
 
     async def _move(self, task_id: str, state: str, message: str) -> None:
         await asyncio.to_thread(self._move_now, task_id, state, message)
+        self._around.changed()
 
     def _move_now(self, task_id: str, state: str, message: str) -> None:
         with self._memory.change() as memory:

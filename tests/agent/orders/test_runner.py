@@ -45,6 +45,7 @@ class Bench:
         self.asked: list[httpx.Request] = []
         self.reached = asyncio.Event()
         self.left = 0
+        self.seen: list[str] = []
         self.memory = OrderMemory(world.layout.orders, world.layout.ledger, now)
         self.runner = self.make()
 
@@ -52,8 +53,11 @@ class Bench:
         tuning = Tuning(retry_first=0.01, retry_most=0.05)
         keys = read_bundle_keys(self.world.signer.bundle_keys())
         installer = Installer(Downloader(self.connect, tuning), lambda: keys, Host.here())
-        around = Surroundings(OLD, API, lambda: "hca_key", self.leave)
+        around = Surroundings(OLD, API, lambda: "hca_key", self.changed, self.leave)
         return OrderRunner(self.world.layout, self.memory, installer, around, now)
+
+    def changed(self) -> None:
+        self.seen.append(self.memory.read().tasks[TASK].state)
 
     def leave(self) -> None:
         self.left += 1
@@ -110,6 +114,18 @@ async def test_takes_an_order_to_the_launcher(bench, world) -> None:
     assert world.events() == [
         "accepted", "downloading", "verifying", "unpacking", "switching",
     ]  # fmt: skip
+
+
+async def test_every_change_is_told_once_it_is_stored(bench) -> None:
+    await bench.runner.submit(bench.order())
+    await bench.end()
+    assert bench.seen == ["accepted", "downloading", "verifying", "unpacking", "switching"]
+
+
+async def test_an_end_before_the_switch_is_told(bench) -> None:
+    await bench.runner.submit(bench.order(key_id="mallory"))
+    await bench.end()
+    assert bench.seen[-1] == "rejected"
 
 
 async def test_the_same_order_twice_at_once_is_carried_out_once(bench) -> None:
@@ -208,6 +224,7 @@ async def test_abort_stops_the_fetch(bench, world) -> None:
     await asyncio.wait_for(bench.reached.wait(), 10)
     task = await bench.runner.abort(TASK, 1)
     assert task.state == "aborted"
+    assert bench.seen[-1] == "aborted"
     assert (await bench.end()).state == "aborted"
     assert bench.left == 0
     assert world.events()[-1] == "aborted"

@@ -29,6 +29,7 @@ from hydracore_agent.identity import Identity
 from hydracore_agent.keys import public_key
 from hydracore_agent.orders.download import Downloader
 from hydracore_agent.orders.endpoints import OrderEndpoints
+from hydracore_agent.orders.longpoll import LongPolls
 from hydracore_agent.orders.manifest import Host
 from hydracore_agent.orders.releases import Releases
 from hydracore_agent.orders.runner import OrderRunner, Surroundings
@@ -66,6 +67,7 @@ class Bench:
         self.health = HealthMonitor({"part": self._subsystem()}, world.clock)
         self.config = ConfigStore.load(world.layout.config, world.settings().config)
         self.breakers = Breakers(["one", "two"], world.clock.monotonic)
+        self.long_polls = LongPolls(world.memory)
         self.runner = self._runner()
         self.status = self._status()
         self.actions = self.next_actions()
@@ -86,7 +88,9 @@ class Bench:
         installer = Installer(
             Downloader(connect, Tuning()), lambda: self.trust.bundles, Host.here()
         )
-        around = Surroundings(OLD, "http://127.0.0.1:9", lambda: "hca_k", self.leave)
+        around = Surroundings(
+            OLD, "http://127.0.0.1:9", lambda: "hca_k", self.long_polls.stir, self.leave
+        )
         world = self.world
         return OrderRunner(world.layout, world.memory, installer, around, world.clock)
 
@@ -123,6 +127,7 @@ class Bench:
             frame=Frame(auth, self.identity, INSTANCE, world.clock, polls),
             health=self.health,
             status=self.status,
+            long_polls=self.long_polls,
             orders=OrderEndpoints(self.runner, world.memory, self.trust, INSTANCE, world.clock),
             actions=ActionEndpoints(self.actions),
             chat=self.chat,
