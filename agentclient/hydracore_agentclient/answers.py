@@ -8,8 +8,8 @@ import orjson
 from pydantic import ValidationError
 
 from hydracore_agentclient.endpoint import AgentEndpoint
-from hydracore_agentclient.errors import InvalidAnswer, WrongIdentity
-from hydracore_agentclient.models import AgentStatus
+from hydracore_agentclient.errors import InvalidAnswer, Refused, UnknownTask, WrongIdentity
+from hydracore_agentclient.models import ActionReport, AgentStatus, Refusal, TaskReport
 from hydracore_crds.base import Wire
 
 M = TypeVar("M", bound=Wire)
@@ -26,6 +26,39 @@ def own_status(ep: AgentEndpoint, status: AgentStatus) -> AgentStatus:
             f"the answer is of instance {status.instance_id!r}, asked was {ep.instance_id!r}"
         )
     return status
+
+
+def same_task(report: TaskReport, task_id: str) -> TaskReport:
+    """Return the report if it is of the task that was asked about.
+
+    Raises:
+        InvalidAnswer: It is of another.
+    """
+    if report.task_id != task_id:
+        raise InvalidAnswer(f"the answer is of task {report.task_id}, asked was {task_id}")
+    return report
+
+
+def same_action(report: ActionReport, action_id: str) -> ActionReport:
+    """Return the report if it is of the action that was asked about.
+
+    Raises:
+        InvalidAnswer: It is of another.
+    """
+    if report.action_id != action_id:
+        raise InvalidAnswer(f"the answer is of action {report.action_id}, asked was {action_id}")
+    return report
+
+
+def refusal(status: int, data: bytes) -> Refused:
+    """Return the error that a body says, of an answer that is no success.
+
+    Raises:
+        InvalidAnswer: The body says none.
+    """
+    found = read_answer(Refusal, data)
+    kind = UnknownTask if found.code == "unknown_task" else Refused
+    return kind(found.code, found.message or found.code, status=status)
 
 
 def read_answer(model: type[M], data: bytes) -> M:

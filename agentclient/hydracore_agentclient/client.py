@@ -10,14 +10,15 @@ from uuid import uuid4
 
 import aiohttp
 
-from hydracore_agentclient.answers import own_status, read_answer
-from hydracore_agentclient.endpoint import AgentEndpoint
-from hydracore_agentclient.errors import (
-    InvalidAnswer,
-    Refused,
-    UnknownTask,
-    WrongIdentity,
+from hydracore_agentclient.answers import (
+    own_status,
+    read_answer,
+    refusal,
+    same_action,
+    same_task,
 )
+from hydracore_agentclient.endpoint import AgentEndpoint
+from hydracore_agentclient.errors import InvalidAnswer, WrongIdentity
 from hydracore_agentclient.exchange import ISSUER, Exchange, Subject, Turns, read_bounded, segment
 from hydracore_agentclient.keys import ControlPlaneKey
 from hydracore_agentclient.models import (
@@ -26,7 +27,6 @@ from hydracore_agentclient.models import (
     AgentStatus,
     DeepHealth,
     Order,
-    Refusal,
     TaskReport,
 )
 from hydracore_agentclient.poller import Poller
@@ -50,8 +50,8 @@ class AgentClient:
 
     Every method raises :class:`~hydracore_agentclient.errors.AgentError` within its deadline: two
     seconds to connect, five for the whole answer, before that at most five for its turn. Nothing
-    that acts is sent twice; after it every error but a proved :class:`Refused` leaves open whether
-    the agent acted.
+    that acts is sent twice; after it every error but a proved ``Refused`` leaves open whether
+    the agent acted. Questions that wait (``waits`` at once) and chats have turns of their own.
     """
 
     def __init__(
@@ -61,6 +61,7 @@ class AgentClient:
         subject: Subject,
         now: Callable[[], datetime],
         connections: int = 256,
+        waits: int = 512,
         connect_seconds: float = CONNECT_SECONDS,
         total_seconds: float = TOTAL_SECONDS,
     ) -> None:
@@ -70,9 +71,9 @@ class AgentClient:
         self._poller = Poller(key, now=now, deadlines=(connect_seconds, total_seconds))
         self._turns = Turns(connections, total_seconds)
         self._chats = Turns(connections, total_seconds)
-        self._deadlines = aiohttp.ClientTimeout(
-            total=total_seconds, connect=total_seconds, sock_connect=connect_seconds
-        )
+        self._waits = Turns(waits, total_seconds)
+        self._seconds = (connect_seconds, total_seconds)
+        self._deadlines = _deadlines(connect_seconds, total_seconds)
         self._chat_deadlines = aiohttp.ClientTimeout(
             total=CHAT_TOTAL_SECONDS,
             sock_connect=connect_seconds,
@@ -91,6 +92,29 @@ class AgentClient:
             WrongIdentity: Also where the body names another instance.
         """
         return own_status(ep, await self._ask(ep, "GET", "/api/status", AgentStatus))
+
+    async def await_end(self, ep: AgentEndpoint, task_id: str, wait_seconds: float) -> AgentStatus:
+        """Ask the same as :meth:`status`, to be answered once the agent is done with an order.
+
+        Where as many wait as may, the agent is asked for an answer at once.
+
+        Args:
+            ep: Whom to ask.
+            task_id: The order.
+            wait_seconds: How long the agent may wait for the order's end, at most 20; that long
+                and the usual five seconds more is the deadline.
+
+        Returns:
+            How things stand. That may be early and no end: an agent that has been told to restart,
+            has too many questions waiting or does not know how to wait answers at once.
+
+        Raises:
+            WrongIdentity: As :meth:`status`.
+        """
+        if self._waits.taken:
+            return await self.status(ep)
+        path = f"/api/status?until={segment(task_id)}&wait={wait_seconds:.3f}"
+        return own_status(ep, await self._ask(ep, "GET", path, AgentStatus, wait=wait_seconds))
 
     async def poll(self, ep: AgentEndpoint) -> AgentStatus:
         """Ask the same as :meth:`status` at a fraction of its cost; for a loop over all agents.
@@ -142,7 +166,7 @@ class AgentClient:
         }
         body = {"order": self._key.sign(claims, ORDER_TYP)}
         report = await self._ask(ep, "POST", "/api/orders", TaskReport, body)
-        return _same_task(report, order.task_id)
+        return same_task(report, order.task_id)
 
     async def task(self, ep: AgentEndpoint, task_id: str) -> TaskReport:
         """Ask what became of a task.
@@ -151,13 +175,13 @@ class AgentClient:
             UnknownTask: The agent never saw it.
         """
         report = await self._ask(ep, "GET", f"/api/orders/{segment(task_id)}", TaskReport)
-        return _same_task(report, task_id)
+        return same_task(report, task_id)
 
     async def abort(self, ep: AgentEndpoint, task_id: str, epoch: int) -> TaskReport:
         """Tell the agent to give a task up; the report says what really became of it."""
         path = f"/api/orders/{segment(task_id)}/abort"
         report = await self._ask(ep, "POST", path, TaskReport, {"epoch": epoch})
-        return _same_task(report, task_id)
+        return same_task(report, task_id)
 
     async def run_action(self, ep: AgentEndpoint, command: ActionCommand) -> ActionReport:
         """Have an action carried out; sent again, it is answered with where it stands.
@@ -171,9 +195,7 @@ class AgentClient:
         path = "/api/updates/apply"
         if command.action != "apply-updates":
             path = f"/api/actions/{command.action}"
-        return _same_action(
-            await self._ask(ep, "POST", path, ActionReport, body), command.action_id
-        )
+        return same_action(await self._ask(ep, "POST", path, ActionReport, body), command.action_id)
 
     async def action(self, ep: AgentEndpoint, action_id: str) -> ActionReport:
         """Ask how an action goes.
@@ -182,13 +204,13 @@ class AgentClient:
             Refused: ``unknown_action``: the agent has not seen it.
         """
         path = f"/api/actions/{segment(action_id)}"
-        return _same_action(await self._ask(ep, "GET", path, ActionReport), action_id)
+        return same_action(await self._ask(ep, "GET", path, ActionReport), action_id)
 
     async def settle_action(self, ep: AgentEndpoint, action_id: str, epoch: int) -> ActionReport:
         """Ask what became of an action; one that has not come yet will not run when it comes."""
         path = f"/api/actions/{segment(action_id)}/settle"
         report = await self._ask(ep, "POST", path, ActionReport, {"epoch": epoch})
-        return _same_action(report, action_id)
+        return same_action(report, action_id)
 
     @asynccontextmanager
     async def chat(
@@ -210,7 +232,7 @@ class AgentClient:
             ) as response,
         ):
             if response.status not in _OK:
-                raise _refusal(response.status, await read_bounded(response))
+                raise refusal(response.status, await read_bounded(response))
             if response.content_type != "text/event-stream":
                 raise InvalidAnswer("the agent answered the chat with something else than events")
             yield _events(response)
@@ -223,11 +245,15 @@ class AgentClient:
         path: str,
         model: type[M],
         body: dict[str, Any] | None = None,
+        *,
+        wait: float = 0.0,
     ) -> M:
-        nonce = str(uuid4())
+        nonce, turns, deadlines = str(uuid4()), self._turns, self._deadlines
+        if wait:
+            turns, deadlines = self._waits, _deadlines(*self._seconds, wait)
         async with (
-            self._turns.take(),
-            self._exchange.send(ep, method, path, nonce, body, self._deadlines) as response,
+            turns.take(),
+            self._exchange.send(ep, method, path, nonce, body, deadlines) as response,
         ):
             status, data = response.status, await read_bounded(response)
             proof = response.headers.get(PROOF_HEADER)
@@ -245,8 +271,12 @@ class AgentClient:
                 body=data,
             )
         if status not in _OK:
-            raise _refusal(status, data)
+            raise refusal(status, data)
         return read_answer(model, data)
+
+
+def _deadlines(connect: float, total: float, wait: float = 0.0) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=total + wait, connect=total, sock_connect=connect)
 
 
 async def _events(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
@@ -257,21 +287,3 @@ async def _events(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
             response.close()
             raise InvalidAnswer(f"the chat's answer is larger than {MAX_CHAT_BYTES} bytes")
         yield chunk
-
-
-def _refusal(status: int, data: bytes) -> Refused:
-    refusal = read_answer(Refusal, data)
-    kind = UnknownTask if refusal.code == "unknown_task" else Refused
-    return kind(refusal.code, refusal.message or refusal.code, status=status)
-
-
-def _same_task(report: TaskReport, task_id: str) -> TaskReport:
-    if report.task_id != task_id:
-        raise InvalidAnswer(f"the answer is of task {report.task_id}, asked was {task_id}")
-    return report
-
-
-def _same_action(report: ActionReport, action_id: str) -> ActionReport:
-    if report.action_id != action_id:
-        raise InvalidAnswer(f"the answer is of action {report.action_id}, asked was {action_id}")
-    return report

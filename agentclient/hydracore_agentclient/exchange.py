@@ -33,6 +33,11 @@ class Turns:
         self._semaphore = asyncio.Semaphore(at_once)
         self._wait_seconds = wait_seconds
 
+    @property
+    def taken(self) -> bool:
+        """Whether all are taken, so that the next one would have to wait."""
+        return self._semaphore.locked()
+
     @asynccontextmanager
     async def take(self) -> AsyncIterator[None]:
         """Wait for a turn and hold it.

@@ -1,15 +1,11 @@
-"""One simulated agent: the order protocol's rules without a server, and what it remembers.
-
-Its memory is the oracle of the tests that use it: what was in flight and what was activated is
-counted here, never in the operator's status.
-"""
+"""One simulated agent: the order protocol's rules without a server, and what it remembers."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
@@ -17,8 +13,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from hydracore_agentclient.pollkeys import PollKeys, agree
+from tests.simulation.oracle import BEFORE_SWITCH, Oracle, Task
 
-FINAL = frozenset({"activated", "rolled_back", "rejected", "aborted", "expired"})
+MOST_WAITING = 16
 Outcome = Literal["activated", "rolled_back", "rejected"]
 
 
@@ -28,6 +25,10 @@ class RefusedError(Exception):
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
         self.status, self.code, self.message = status, code, message
+
+
+class CutError(Exception):
+    """The connection breaks before an answer."""
 
 
 @dataclass
@@ -42,6 +43,8 @@ class Faults:
     """Every answer is not the protocol."""
     wrong_identity: bool = False
     """Answers are proved with a stranger's key."""
+    cuts_waits: bool = False
+    """Questions that wait are cut at once, as by a proxy that thinks little of them."""
     slow_seconds: float = 0.0
     """Every answer takes so long."""
     outcome: Outcome = "activated"
@@ -53,70 +56,18 @@ class Faults:
     """The agent reports another digest than the one it activated."""
 
 
-@dataclass
-class Task:
-    """One order as the agent remembers it."""
-
-    task_id: str
-    sha256: str
-    version: str
-    epoch: int
-    not_after: float
-    state: str
-    started_at: datetime
-    message: str = ""
-    finished_at: datetime | None = None
-    release: asyncio.Event = field(default_factory=asyncio.Event)
-
-    @property
-    def final(self) -> bool:
-        return self.state in FINAL
-
-
-@dataclass
-class Oracle:
-    """What all agents of a fleet did."""
-
-    in_flight: set[str] = field(default_factory=set)
-    most_in_flight: int = 0
-    accepted: list[tuple[str, str]] = field(default_factory=list)
-    """(instance id, task id), in order."""
-    activated: list[tuple[str, str]] = field(default_factory=list)
-    stale: int = 0
-    """Orders and aborts of replaced leaders that were refused."""
-    asked: int = 0
-    """Requests of every kind."""
-    not_modified: int = 0
-    """Polls that were answered with a 304."""
-    slot_seconds: float = 0.0
-    """Sum of the times that orders took, by the agents' clock."""
-
-    def begin(self, instance_id: str, task_id: str) -> None:
-        self.accepted.append((instance_id, task_id))
-        self.in_flight.add(task_id)
-        self.most_in_flight = max(self.most_in_flight, len(self.in_flight))
-
-    def end(self, instance_id: str, task: Task) -> None:
-        self.in_flight.discard(task.task_id)
-        if task.finished_at is not None:
-            self.slot_seconds += (task.finished_at - task.started_at).total_seconds()
-        if task.state == "activated":
-            self.activated.append((instance_id, task.task_id))
-
-    def forget(self) -> None:
-        """Count anew; what is in flight still is."""
-        self.accepted.clear()
-        self.activated.clear()
-        self.stale = self.asked = self.not_modified = 0
-        self.slot_seconds = 0.0
-        self.most_in_flight = len(self.in_flight)
-
-    def activations_of(self, instance_id: str) -> int:
-        return sum(1 for found, _ in self.activated if found == instance_id)
-
-
 class SimAgent:
-    """An agent. ``hold`` keeps its pushes open until they are released by hand."""
+    """An agent.
+
+    Attributes:
+        push_seconds: How long its pushes take.
+        restart_seconds: At the switch it is gone for so long, then so long on trial.
+        hold: Keeps its pushes open until they are released by hand.
+        takes_polls: Whether it knows marked polls.
+        waits: Whether it knows how to wait for an order's end; older agents do not.
+        away: Whether it restarts now.
+        waiting: Questions that wait now.
+    """
 
     def __init__(
         self,
@@ -132,8 +83,11 @@ class SimAgent:
         self.key = Ed25519PrivateKey.generate()
         self.faults = Faults()
         self.push_seconds = push_seconds
+        self.restart_seconds = 0.0
         self.hold = False
-        self.takes_polls = True
+        self.takes_polls = self.waits = True
+        self.away = False
+        self.waiting = 0
         self._poll_keys: PollKeys | None = None
         self.digest, self.version = digest, version
         self.epoch = 0
@@ -141,6 +95,8 @@ class SimAgent:
         self._oracle = oracle
         self._now = now
         self._pushes: set[asyncio.Task[None]] = set()
+        self._news = asyncio.Event()
+        self._closed = False
 
     @property
     def public_key(self) -> str:
@@ -196,10 +152,32 @@ class SimAgent:
             now = self._now()
             task = Task(task_id, "", "", epoch, now.timestamp(), "aborted", now, finished_at=now)
             self.tasks[task_id] = task
-        elif not task.final:
+            self._stir()
+        elif task.state in BEFORE_SWITCH:
             self._end(task, "aborted", "aborted by the control plane")
             task.release.set()
         return task
+
+    async def until(self, task_id: str, seconds: float) -> None:
+        """Wait while an order is being worked on, as the real agent does.
+
+        Raises:
+            CutError: Meanwhile, or at once, the connection broke.
+        """
+        if self.faults.cuts_waits:
+            raise CutError
+        if self.waits and self.waiting < MOST_WAITING:
+            self.waiting += 1
+            try:
+                async with asyncio.timeout(seconds):
+                    while self._works_on(task_id):
+                        await self._news.wait()
+            except TimeoutError:
+                pass
+            finally:
+                self.waiting -= 1
+        if self.away or self.faults.silent:
+            raise CutError
 
     def release(self) -> None:
         """Let a held push go on."""
@@ -210,8 +188,11 @@ class SimAgent:
         """Lose all memory, as with a replaced disk."""
         self.tasks.clear()
         self.epoch = 0
+        self._stir()
 
     async def close(self) -> None:
+        self._closed = True
+        self._stir()
         for push in list(self._pushes):
             push.cancel()
         await asyncio.gather(*self._pushes, return_exceptions=True)
@@ -227,7 +208,7 @@ class SimAgent:
             "bundleHash": "f" * 64 if self.faults.wrong_digest else self.digest,
             "healthy": healthy,
             "healthStatus": "healthy" if healthy else "unhealthy",
-            "onTrial": False,
+            "onTrial": latest is not None and latest.state == "trial",
             "epoch": self.epoch,
             "task": self.report(latest) if latest is not None else None,
         }
@@ -269,13 +250,34 @@ class SimAgent:
         if self._now().timestamp() >= task.not_after:
             self._end(task, "expired", "the deadline came before the switch")
             return
+        if self.restart_seconds:
+            await self._restart(task)
         if self.faults.outcome == "activated":
             self.digest, self.version = task.sha256, task.version
         self._end(task, self.faults.outcome, self.faults.message)
 
+    async def _restart(self, task: Task) -> None:
+        task.state, self.away = "switching", True
+        self._stir()
+        await asyncio.sleep(self.restart_seconds)
+        task.state, self.away = "trial", False
+        await asyncio.sleep(self.restart_seconds)
+
+    def _works_on(self, task_id: str) -> bool:
+        latest = next(reversed(self.tasks.values()), None)
+        if latest is None or latest.task_id != task_id or self._closed:
+            return False
+        return latest.state in BEFORE_SWITCH or latest.state == "trial"
+
+    def _stir(self) -> None:
+        """Have all questions that wait look again."""
+        self._news.set()
+        self._news = asyncio.Event()
+
     def _end(self, task: Task, state: str, message: str) -> None:
         task.state, task.message, task.finished_at = state, message, self._now()
         self._oracle.end(self.instance_id, task)
+        self._stir()
 
     def _check_epoch(self, epoch: int) -> None:
         if epoch < self.epoch:

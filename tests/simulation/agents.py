@@ -21,6 +21,8 @@ import orjson
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from hydracore_agent.http import Refusal
+from hydracore_agent.orders.longpoll import read_wait
 from hydracore_agentclient import AgentEndpoint, ControlPlaneKey
 from hydracore_agentclient.pollkeys import (
     SCHEME,
@@ -30,7 +32,8 @@ from hydracore_agentclient.pollkeys import (
     answer_mark,
     request_mark,
 )
-from tests.simulation.agent import Oracle, RefusedError, SimAgent
+from tests.simulation.agent import CutError, RefusedError, SimAgent
+from tests.simulation.oracle import Oracle
 
 FIRST_ADDRESS = 1 << 16
 _BACKLOG = 4096
@@ -118,29 +121,49 @@ class AgentFleet:
         if agent is None:
             return await self._other(request) if self._other else web.Response(status=404)
         self.oracle.asked += 1
+        try:
+            return await self._respond(agent, request)
+        except CutError:
+            if request.transport is not None:
+                request.transport.close()
+            return web.Response(status=500)
+
+    async def _respond(self, agent: SimAgent, request: web.BaseRequest) -> web.Response:
         faults = agent.faults
         if faults.slow_seconds:
             await asyncio.sleep(faults.slow_seconds)
-        if faults.silent:
-            return self._cut(request)
+        if faults.silent or agent.away:
+            raise CutError
         try:
             nonce, polled = self._authorize(request, agent)
         except (jwt.PyJWTError, ValueError) as error:
             return web.json_response({"code": "unauthorized", "message": str(error)}, status=401)
         body = await request.read()
         try:
+            await self._wait(agent, request)
             status, answer = self._answer(agent, request, body)
         except RefusedError as refusal:
             status, answer = refusal.status, {"code": refusal.code, "message": refusal.message}
         accepted = request.method == "POST" and request.path == "/api/orders" and status == 202
         if accepted and faults.lose_replies > 0:
             faults.lose_replies -= 1
-            return self._cut(request)
+            raise CutError
         if faults.garbage:
             answer = {"surprise": "\u2603", "state": ["?"]}
         if polled is not None:
             return self._marked(agent, request, status, answer, nonce, polled)
         return self._proved(agent, status, answer, nonce)
+
+    async def _wait(self, agent: SimAgent, request: web.BaseRequest) -> None:
+        """Keep a question waiting that asks for it, by the rules of the real agent."""
+        if request.path != "/api/status" or not agent.waits:
+            return
+        try:
+            wait = read_wait(request.query)
+        except Refusal as refusal:
+            raise RefusedError(refusal.status, refusal.code, refusal.message) from refusal
+        if wait is not None:
+            await agent.until(wait.task_id, wait.seconds)
 
     def _answer(
         self, agent: SimAgent, request: web.BaseRequest, body: bytes
@@ -223,11 +246,6 @@ class AgentFleet:
         key = self._stranger if agent.faults.wrong_identity else agent.key
         proof = jwt.encode(claims, key, algorithm="EdDSA", headers={"typ": "hc-proof+jwt"})
         return _json(data, status, proof)
-
-    def _cut(self, request: web.BaseRequest) -> web.StreamResponse:
-        assert request.transport is not None
-        request.transport.close()
-        return web.Response(status=500)
 
 
 def _json(data: bytes, status: int, proof: str) -> web.Response:

@@ -11,8 +11,9 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from tests.simulation.agent import Faults, Oracle
+from tests.simulation.agent import Faults
 from tests.simulation.agents import AgentFleet
+from tests.simulation.oracle import Oracle
 
 
 class Control:

@@ -10,6 +10,7 @@ from hydracore_agentclient import (
     AgentEndpoint,
     AgentStatus,
     InvalidAnswer,
+    NoConnection,
     Order,
     Refused,
     TaskReport,
@@ -17,7 +18,7 @@ from hydracore_agentclient import (
     Unreachable,
     WrongIdentity,
 )
-from tests.simulation.agent import RefusedError, SimAgent
+from tests.simulation.agent import CutError, RefusedError, SimAgent
 
 
 class FakeAgents:
@@ -38,6 +39,15 @@ class FakeAgents:
 
     async def status(self, ep: AgentEndpoint) -> AgentStatus:
         agent = await self._reach("status", ep)
+        return AgentStatus.model_validate(agent.status())
+
+    async def await_end(self, ep: AgentEndpoint, task_id: str, wait_seconds: float) -> AgentStatus:
+        agent = await self._reach("await_end", ep)
+        try:
+            await agent.until(task_id, wait_seconds)
+        except CutError:
+            raise Unreachable("the connection broke") from None
+        self._check(agent)
         return AgentStatus.model_validate(agent.status())
 
     async def task(self, ep: AgentEndpoint, task_id: str) -> TaskReport:
@@ -71,13 +81,18 @@ class FakeAgents:
         await asyncio.sleep(0)
         self.calls.append((method, ep.instance_id))
         agent = self.agents.get(ep.instance_id)
-        if agent is None or agent.faults.silent:
+        if agent is None or agent.away:
+            raise NoConnection("no connection")
+        self._check(agent)
+        return agent
+
+    def _check(self, agent: SimAgent) -> None:
+        if agent.faults.silent:
             raise Unreachable("no connection")
         if agent.faults.wrong_identity:
             raise WrongIdentity("not proved")
         if agent.faults.garbage:
             raise InvalidAnswer("no JSON")
-        return agent
 
     def _report(self, agent: SimAgent, act: Callable[[], Any]) -> TaskReport:
         try:

@@ -22,7 +22,8 @@ from tests.operator.rollouts import builders
 from tests.operator.rollouts.builders import NS
 from tests.operator.rollouts.fake_agents import FakeAgents
 from tests.operator.rollouts.fakes import FakeKube
-from tests.simulation.agent import Oracle, SimAgent
+from tests.simulation.agent import SimAgent
+from tests.simulation.oracle import Oracle
 
 FAST = Timing(
     poll_first=0.01,
