@@ -1,5 +1,7 @@
 """Follows one order until its target is settled: ask, send if the agent never saw it, ask again.
 
+While the agent works on the order, it is asked to answer once that has ended (a long poll, ADR 15).
+
 Level-triggered: every round begins with what the agent says now, so a drive can be ended and
 begun again at any time, by this process or another, without doing anything twice.
 """
@@ -7,7 +9,6 @@ begun again at any time, by this process or another, without doing anything twic
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 
 import structlog
 
@@ -29,8 +30,10 @@ from hydracore_operator.rollouts.begin import Beginning
 from hydracore_operator.rollouts.offer import Offer
 from hydracore_operator.rollouts.orders import NotAddressableError, endpoint_of
 from hydracore_operator.rollouts.outcome import Verdict, doubt, failure, success
+from hydracore_operator.rollouts.pace import Pace
 from hydracore_operator.rollouts.tenant import Tenant
 from hydracore_operator.rollouts.trouble import Trouble
+from hydracore_operator.rollouts.unless import unless
 from hydracore_operator.rollouts.writes import ContendedError
 
 log = structlog.get_logger(__name__)
@@ -65,7 +68,8 @@ class Drive:
         self._aborted = False
         self._seen = False
         self._status: AgentStatus | None = None
-        self._taken_at: float | None = None
+        self._works = False
+        self._pace = Pace(tenant.timing)
         self._offer = Offer(tenant, task_id)
         self._beginning = beginning
         self._ask_first = beginning is None
@@ -76,19 +80,23 @@ class Drive:
         if self._beginning is not None and not await self._begun(self._beginning):
             self._tenant.free(self._task_id)
             return
-        polls = self._tenant.timing.polls()
-        while not await self._safe_round():
-            target = self._tenant.target(self._target_name)
-            uncertain = target is not None and target.status.state == "uncertain"
-            await self._pause(self._tenant.timing.evidence_poll if uncertain else self._wait(polls))
+        while not await self._timed_round():
+            rare = self._tenant.timing.evidence_poll
+            seconds = rare if self._is_uncertain() else self._pace.pause
+            if seconds:
+                await self._pause(seconds)
 
-    def _wait(self, polls: Iterator[float]) -> float:
-        """Return how long to wait until the agent is asked again."""
-        regular = next(polls)
-        if self._taken_at is None:
-            return regular
-        elapsed = self._tenant.ctx.clock.monotonic() - self._taken_at
-        return self._tenant.durations.wait(elapsed, regular)
+    async def _timed_round(self) -> bool:
+        clock = self._tenant.ctx.clock
+        began, self._works = clock.monotonic(), False
+        over = await self._safe_round()
+        self._pace.note(works=self._works, took=clock.monotonic() - began)
+        return over
+
+    def _is_uncertain(self) -> bool:
+        """Whether the deadline has passed, so that the agent is asked now and then only."""
+        target = self._tenant.target(self._target_name)
+        return target is not None and target.status.state == "uncertain"
 
     async def _begun(self, beginning: Beginning) -> bool:
         try:
@@ -140,8 +148,6 @@ class Drive:
         if isinstance(report, Verdict) or report is None:
             return report
         self._seen = True
-        if self._taken_at is None:
-            self._taken_at = self._tenant.ctx.clock.monotonic()
         if not report.final:
             await self._go_on(target)
             return None
@@ -153,30 +159,49 @@ class Drive:
         """Return what the agent says about the order; None if it never saw it."""
         agents = self._tenant.ctx.agents
         try:
-            if self._abort.is_set() and not self._aborted:
+            if self._ask_first and not self._is_to_abort():
+                report = await self._look(endpoint)
+                if report is not None:
+                    return report
+            if self._is_to_abort():
                 report = await agents.abort(endpoint, self._task_id, self._tenant.lead())
                 self._aborted = True
                 return report
-            return await self._look(endpoint) if self._ask_first else None
         except UnknownTask:
             self._aborted = self._abort.is_set()
-            return None
+        return None
 
-    async def _look(self, endpoint: AgentEndpoint) -> TaskReport:
+    def _is_to_abort(self) -> bool:
+        """Whether the agent has yet to be told to abort."""
+        return self._abort.is_set() and not self._aborted
+
+    async def _look(self, endpoint: AgentEndpoint) -> TaskReport | None:
         """Read the order off the agent's status: at the end one question answers all.
 
         A status tells of the latest order only; the agent remembers older ones too. And an agent
         that cannot tell its status may still tell how the order failed.
+
+        Returns:
+            What the agent says; None where the abort came before its answer.
         """
         agents = self._tenant.ctx.agents
         try:
-            self._status = await agents.status(endpoint)
+            self._status = await self._ask_status(endpoint)
+            if self._status is None:
+                return None
         except (Refused, InvalidAnswer) as error:
             log.debug("status_of_no_use", task_id=self._task_id, error=str(error))
         latest = self._status.task if self._status is not None else None
         if latest is not None and latest.task_id == self._task_id:
             return latest
         return await agents.task(endpoint, self._task_id)
+
+    async def _ask_status(self, endpoint: AgentEndpoint) -> AgentStatus | None:
+        agents, wait = self._tenant.ctx.agents, self._pace.wait
+        if not wait or self._is_uncertain():
+            return await agents.status(endpoint)
+        question = agents.await_end(endpoint, self._task_id, wait)
+        return await question if self._aborted else await unless(self._abort, question)
 
     async def _confirm(
         self, endpoint: AgentEndpoint, target: RolloutTarget, report: TaskReport
@@ -187,7 +212,6 @@ class Drive:
             found = await self._tenant.ctx.agents.status(endpoint)
         why_not = doubt(found, instance_id=target.spec.instance_id, digest=target.spec.bundle_hash)
         if why_not is None:
-            self._tenant.durations.note(report)
             return success(report, found)
         await self._trouble.doubt(target, why_not)
         return None
@@ -199,6 +223,7 @@ class Drive:
             await self._trouble.tell(target, conditions.CANCELLING, text)
         else:
             await self._trouble.over(target)
+        self._works = True
 
     def _forced(self, target: RolloutTarget) -> bool:
         rollout = self._tenant.rollout(target.spec.rollout_name)

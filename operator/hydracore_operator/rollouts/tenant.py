@@ -18,7 +18,6 @@ from hydracore_core.windows import window_state
 from hydracore_crds import Instance, Rollout, RolloutTarget
 from hydracore_crds.update_policy import DEFAULT_NAME
 from hydracore_operator.context import Context, NotLeader
-from hydracore_operator.rollouts.durations import Durations
 from hydracore_operator.rollouts.entries import UNKNOWN_EPOCH, Entry
 from hydracore_operator.rollouts.errands import Errands
 from hydracore_operator.rollouts.ledger import Ledger
@@ -102,7 +101,6 @@ class Tenant:
         drives: What talks to agents.
         starting: Orders whose ``in_progress`` is being stored.
         beginnings: Bounds how many of those are stored at once, so that other writes get through.
-        durations: How long orders took lately.
         reported: When each rollout's status was last written.
         looked: Uids of rollouts for which the Instances were listed afresh.
         pass_seconds: How long the last pass took.
@@ -124,7 +122,6 @@ class Tenant:
     drives: Drives = field(default_factory=Drives)
     starting: set[str] = field(default_factory=set)
     beginnings: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(24))
-    durations: Durations = field(default_factory=Durations)
     reported: dict[str, float] = field(default_factory=dict)
     looked: set[str] = field(default_factory=set)
     pass_seconds: float = 0.0

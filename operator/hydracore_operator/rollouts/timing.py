@@ -11,9 +11,12 @@ class Timing:
     """The executor's durations and bounds.
 
     Attributes:
-        poll_first: Wait before an agent is asked for the first time after it took an order.
-        poll_factor: By how much every further wait is longer.
-        poll_max: The longest wait between two questions about an order in flight.
+        long_poll: How long an agent may keep a question about an order in flight waiting for the
+            order's end; it grants at most 20. An answer that is lost costs at most so long.
+        poll_first: First pause before an agent is asked again that has not kept the question: it
+            restarts, is of an older release, or has not taken the order.
+        poll_factor: By how much every further pause is longer.
+        poll_max: The longest pause between two questions about an order in flight.
         evidence_poll: Wait between two questions about a target whose outcome is uncertain.
         trouble_grace: How long an agent may stay silent (it restarts) before its target says so.
         clock_grace: How far past its deadline an order that the agent never saw is given up;
@@ -35,6 +38,7 @@ class Timing:
         passes: How often one reconcile plans again before it yields to other tenants.
     """
 
+    long_poll: float = 10.0
     poll_first: float = 0.5
     poll_factor: float = 2.0
     poll_max: float = 2.0
@@ -53,7 +57,7 @@ class Timing:
     passes: int = 6
 
     def polls(self) -> Iterator[float]:
-        """Yield the waits between questions about one order: growing, then constant."""
+        """Yield the pauses between questions about one order: growing, then constant."""
         wait = self.poll_first
         while True:
             yield wait

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import socket
 import time
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import httpx
 from cryptography.hazmat.primitives import serialization
 
 from hydracore_agent.clock import utc_now
+from hydracore_agent.server import GRACE_SECONDS
 from hydracore_agentclient.client import AgentClient
 from hydracore_agentclient.endpoint import AgentEndpoint
 from hydracore_agentclient.keys import ControlPlaneKey
@@ -72,6 +74,24 @@ def test_an_order_brings_the_new_version_once(box, releases) -> None:
         headers={"Authorization": f"Bearer {box.signer.token()}"},
     ) as stream:
         assert "WORKS" in stream.read().decode()
+
+
+def test_whoever_waits_for_an_end_is_let_go_at_the_switch_and_then_told_at_once(
+    box, releases
+) -> None:
+    claims = box.claims(releases.second)
+    assert box.order(claims).status_code == 202
+    task_id, answers = claims["jti"], []
+    while not answers or not answers[-1]["task"]["final"]:
+        answers.append(until("an answer", lambda: box.await_end(task_id)))
+    noticed = utc_now()
+    states = [answer["task"]["state"] for answer in answers]
+    assert states[-1] == "activated"
+    assert set(states[:-1]) <= {"switching"}, "only at the switch an answer came before the end"
+    ended = datetime.fromisoformat(answers[-1]["task"]["finishedAt"])
+    assert noticed - ended < timedelta(seconds=1), "far less than the wait"
+    at = {line["event"]: datetime.fromisoformat(line["at"]) for line in box.ledger()}
+    assert at["trial"] - at["switching"] < timedelta(seconds=GRACE_SECONDS)
 
 
 def test_only_current_and_previous_are_kept(box, releases) -> None:

@@ -128,16 +128,22 @@ class Box:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def call(self, method: str, path: str, body: Any = None) -> httpx.Response:
+    def call(
+        self, method: str, path: str, body: Any = None, *, seconds: float = 5
+    ) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self.signer.token()}"}
         return httpx.request(
-            method, self.url + path, json=body, headers=headers, timeout=5, trust_env=False
+            method, self.url + path, json=body, headers=headers, timeout=seconds, trust_env=False
         )
 
-    def ask(self, path: str) -> dict[str, Any] | None:
+    def await_end(self, task_id: str) -> dict[str, Any] | None:
+        """Return a status that waits for a task's end; None when the agent is not there."""
+        return self.ask(f"/api/status?until={task_id}&wait=20", seconds=25)
+
+    def ask(self, path: str, *, seconds: float = 5) -> dict[str, Any] | None:
         """Return a JSON answer; None when the agent is not there."""
         try:
-            answer = self.call("GET", path)
+            answer = self.call("GET", path, seconds=seconds)
         except httpx.HTTPError:
             return None
         return answer.json() if answer.status_code == 200 else None

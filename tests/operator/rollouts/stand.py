@@ -28,6 +28,7 @@ from tests.simulation.agents import AgentFleet
 
 R = TypeVar("R", bound=Resource)
 QUICK = Timing(
+    long_poll=2.0,
     poll_first=0.05,
     poll_max=0.2,
     evidence_poll=0.2,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hydracore_agentclient import AgentEndpoint, AgentStatus, InvalidAnswer
+from hydracore_agentclient import AgentStatus, InvalidAnswer
 from hydracore_crds.names import FINALIZER
 from tests.operator.rollouts.world import World, reason
 
@@ -43,7 +43,8 @@ async def test_the_question_that_finds_the_end_also_finds_the_proof() -> None:
         await world.finished(rollout, "succeeded")
         assert world.agents.count("send_order") == 4
         assert world.agents.count("task") == 0
-        assert {method for method, _ in world.agents.calls} == {"send_order", "status"}
+        assert world.agents.count("await_end") == 4
+        assert len(world.agents.calls) == 8, "one that sends, one that finds out"
 
 
 async def test_a_lost_reply_is_settled_by_asking() -> None:
@@ -127,10 +128,11 @@ async def test_an_agent_without_a_status_can_still_say_how_the_order_failed(
 ) -> None:
     async with World(instances=1) as world:
 
-        async def broken(_: AgentEndpoint) -> AgentStatus:
+        async def broken(*_: object) -> AgentStatus:
             raise InvalidAnswer("no status")
 
         monkeypatch.setattr(world.agents, "status", broken)
+        monkeypatch.setattr(world.agents, "await_end", broken)
         world.agent(0).faults.outcome = "rejected"
         world.roll()
         world.operator()

@@ -26,6 +26,7 @@ from tests.simulation.agent import SimAgent
 from tests.simulation.oracle import Oracle
 
 FAST = Timing(
+    long_poll=0.5,
     poll_first=0.01,
     poll_max=0.03,
     evidence_poll=0.03,
