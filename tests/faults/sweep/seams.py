@@ -21,6 +21,7 @@ from tests.faults.sweep.trap import Trap
 
 AGENT_CALLS = (
     "status",
+    "await_end",
     "deep_health",
     "send_order",
     "task",

@@ -25,7 +25,15 @@ SETTINGS = {"HYDRACORE_HEALTH_INTERVAL_SECONDS": "3600", "HYDRACORE_LEASE_SECOND
 QUIET_SECONDS = 1.0
 LONG_QUIET_SECONDS = 60.0
 log = logging.getLogger(__name__)
-READS = ("GET", "LIST", "agent status", "agent task", "provider get", "provider find")
+READS = (
+    "GET",
+    "LIST",
+    "agent status",
+    "agent await_end",
+    "agent task",
+    "provider get",
+    "provider find",
+)
 WRITES = ("POST", "PUT", "PATCH", "DELETE", "SQL")
 MISSES = 2
 """The sweep ends after so many lives in a row in which the call was not reached."""
