@@ -36,6 +36,12 @@ APPROVE_ANNOTATION = "hydracore.io/approve"
 APPROVED_BY_ANNOTATION = "hydracore.io/approved-by"
 """On a Rollout: who approved it by REST."""
 
+ROLLBACK_ANNOTATION = "hydracore.io/rollback"
+"""On a Rollout, any text: take back what it has updated. There is no way back from it."""
+
+ROLLED_BACK_BY_ANNOTATION = "hydracore.io/rolled-back-by"
+"""On a Rollout: who asked for that by REST."""
+
 WAKE_ANNOTATION = "hydracore.io/bootstrap-seq"
 """On an Instance: the newest stage report's number, written by the API to wake the operator."""
 

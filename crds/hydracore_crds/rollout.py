@@ -124,7 +124,11 @@ class Strategy(Wire):
         max_length=MAX_WAVES,
         description="In this order; targets that are left are one more wave at the end.",
     )
-    on_failure: Literal["pause", "continue"] = "pause"
+    on_failure: Literal["pause", "continue", "rollback"] = Field(
+        default="pause",
+        description="At the failure threshold, or when a wave went badly: wait for a person, mind "
+        "no failure, or take back what was updated.",
+    )
     target_timeout_seconds: int = Field(
         default=DEFAULT_TARGET_TIMEOUT,
         ge=1,
@@ -249,6 +253,19 @@ class WaveStatus(Wire):
     passed_at: Time | None = None
 
 
+class RollbackStatus(Wire):
+    """How what was updated is taken back to the digest before; there once that has begun."""
+
+    started_at: Time
+    requested_by: ShortText | None = Field(
+        default=None, description="Who asked for it; absent where onFailure did."
+    )
+    reason: Message = Field(description="Why, for people.")
+    counts: Counts = Field(default_factory=Counts, description="Targets that take back.")
+    skipped: Skipped | None = None
+    completed_at: Time | None = None
+
+
 class RolloutStatus(Wire):
     """Where it stands."""
 
@@ -276,6 +293,7 @@ class RolloutStatus(Wire):
         default=None, ge=1, description="The number of the wave that it is in, counted from 1."
     )
     waves: list[WaveStatus] | None = Field(default=None, max_length=MAX_WAVES + 1)
+    rollback: RollbackStatus | None = None
     started_at: Time | None = None
     completed_at: Time | None = None
     halt_reason: Message | None = None

@@ -43,6 +43,8 @@ class RolloutTargetSpec(Wire):
             "bundleHash",
             "order",
             "wave",
+            "rollbackOf",
+            "bundleName",
             "scheduledCountdownSeconds",
         ),
         [
@@ -62,6 +64,12 @@ class RolloutTargetSpec(Wire):
     scheduled_countdown_seconds: int = Field(
         default=0, ge=0, description="Delay after which the plan meant it to start."
     )
+    rollback_of: Name | None = Field(
+        default=None, description="The target whose update this one takes back."
+    )
+    bundle_name: Name | None = Field(
+        default=None, description="The Bundle that is taken back to; else it is the Rollout's."
+    )
     attempt: int = Field(default=1, ge=1, le=1000)
 
 
@@ -78,6 +86,9 @@ class RolloutTargetStatus(Wire):
     deadline: Time | None = Field(
         default=None,
         description="The order's notAfter: from then on the agent neither starts nor switches.",
+    )
+    previous_bundle_hash: Sha256 | None = Field(
+        default=None, description="What the instance ran when this was started."
     )
     last_result_status: ResultStatus | None = None
     error_message: Message | None = None
@@ -131,12 +142,20 @@ def target_name(rollout_name: str, order: int) -> str:
     A rollout name that is too long is cut and gets a digest of the whole name, so that two long
     names with the same beginning do not share targets.
     """
-    suffix = f"-{order:05d}"
+    return _named(rollout_name, f"-{order:05d}")
+
+
+def _named(rollout_name: str, suffix: str) -> str:
     room = 63 - len(suffix)
     if len(rollout_name) > room:
         digest = hashlib.sha256(rollout_name.encode()).hexdigest()[:8]
         rollout_name = f"{rollout_name[: room - 9].rstrip('-.')}-{digest}"
     return rollout_name + suffix
+
+
+def rollback_name(rollout_name: str, order: int) -> str:
+    """Return the name of the target that takes back the one at this place."""
+    return _named(rollout_name, f"-{order:05d}-back")
 
 
 def detail_text(detail: dict[str, Any]) -> dict[str, str]:

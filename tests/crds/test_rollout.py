@@ -117,7 +117,11 @@ async def test_rules(rollouts: Door, spec: dict[str, Any], message: str) -> None
         ("spec.strategy.waves", [{"count": 1}] * 21, "must have at most 20 items"),
         ("spec.strategy.waves", [{"percent": 101}], "less than or equal to 100"),
         ("spec.strategy.waves", [{"count": 1, "bakeSeconds": -1}], "greater than or equal to 0"),
-        ("spec.strategy.onFailure", "rollback", 'supported values: "pause", "continue"'),
+        (
+            "spec.strategy.onFailure",
+            "ignore",
+            'supported values: "pause", "continue", "rollback"',
+        ),
         ("spec.strategy.targetTimeoutSeconds", 0, "greater than or equal to 1"),
         ("spec.strategy.targetTimeoutSeconds", 86401, "less than or equal to 86400"),
         ("spec.strategy.failureThreshold", {"count": 0}, "greater than or equal to 1"),

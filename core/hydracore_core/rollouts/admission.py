@@ -35,6 +35,8 @@ def admit(
         return
     if not held(rollout) or scope.view.terminating or rollout.refused is not None:
         return
+    if rollout.rollback is not None:
+        return
     spec, pinned = rollout.rollout.spec, rollout.rollout.status.artifact
     bundle = scope.view.bundles.get(spec.bundle_name)
     rollout.gate = bundle_gate(spec.bundle_name, bundle, pinned)

@@ -25,7 +25,7 @@ UNKNOWN = Began("unknown")
 def look_up(scope: TenantScope) -> None:
     """Note of every unfinished rollout whether it has begun, or must not begin."""
     for rollout in scope.rollouts:
-        if rollout.stored_final and not rollout.unfinished:
+        if rollout.over:
             continue
         rollout.begun = _runs(rollout) or _fact(scope, rollout).state == "ours"
         if not rollout.begun and _fact(scope, rollout).state == "other":

@@ -46,7 +46,7 @@ def still_needed(
         now: The time.
     """
     own = _of(rollout, targets)
-    if any(_tracked(target, now) for target in own):
+    if any(is_tracked(target, now) for target in own):
         return "evidence about an uncertain target is still sought"
     artifact = rollout.status.artifact
     touched = _touched(own)
@@ -71,6 +71,13 @@ def still_needed(
     return None
 
 
+def is_tracked(target: RolloutTarget, now: datetime) -> bool:
+    """Whether evidence about an uncertain target is still sought."""
+    deadline = target.status.deadline
+    uncertain = target.status.state == "uncertain" and deadline is not None
+    return uncertain and deadline is not None and now < deadline + UNCERTAIN_TRACKED_FOR
+
+
 def _of(rollout: Rollout, targets: Iterable[RolloutTarget]) -> list[RolloutTarget]:
     uid = rollout.metadata.uid
     return [t for t in targets if any(o.uid == uid for o in t.metadata.owner_references)]
@@ -82,9 +89,3 @@ def _touched(targets: Iterable[RolloutTarget]) -> set[str]:
 
 def _retryable(targets: Iterable[RolloutTarget]) -> set[str]:
     return {t.spec.instance_name for t in targets if t.status.state in _RETRYABLE}
-
-
-def _tracked(target: RolloutTarget, now: datetime) -> bool:
-    deadline = target.status.deadline
-    uncertain = target.status.state == "uncertain" and deadline is not None
-    return uncertain and deadline is not None and now < deadline + UNCERTAIN_TRACKED_FOR

@@ -16,7 +16,7 @@ def held(rollout: RolloutScope) -> bool:
 def hold(scope: TenantScope) -> None:
     """Emit a Hold for every unfinished rollout that has no finalizer; it starts nothing yet."""
     for rollout in scope.rollouts:
-        if held(rollout) or (rollout.stored_final and not rollout.unfinished):
+        if held(rollout) or rollout.over:
             continue
         rollout.gate = Gate(QUEUED, "the operator is about to take it up")
         if not rollout.rollout.deleting and not scope.view.terminating:
@@ -28,7 +28,7 @@ def let_go(scope: TenantScope) -> None:
     for rollout in scope.rollouts:
         if not rollout.rollout.deleting or not held(rollout):
             continue
-        if rollout.stored_final and not rollout.unfinished and rollout.taken == 0:
+        if rollout.over and rollout.taken == 0:
             scope.out.let_go.append(LetGo(rollout.name))
         else:
             scope.note(rollout.subject, "is being deleted: what is in flight is settled first")

@@ -18,9 +18,12 @@ from hydracore_crds.conditions import (
 def close_gates(scope: TenantScope) -> None:
     """Set the gate of every rollout that may start nothing now; the strongest reason counts."""
     for rollout in scope.rollouts:
-        if rollout.stored_final and not rollout.unfinished:
+        if rollout.over:
             continue
-        rollout.gate = _people(scope, rollout) or rollout.gate or _circumstances(scope, rollout)
+        if rollout.rollback is not None:
+            rollout.gate = _of_rollback(scope, rollout)
+        else:
+            rollout.gate = _people(scope, rollout) or rollout.gate or _circumstances(scope, rollout)
         if rollout.gate is not None:
             scope.note(rollout.subject, rollout.gate.message)
 
@@ -31,13 +34,26 @@ def _people(scope: TenantScope, rollout: RolloutScope) -> Gate | None:
         return Gate(CANCELLING, f"cancelled by {cancelled_by(rollout.rollout)}")
     if rollout.halt_reason is not None:
         return Gate(rollout.halt_cause, "halted: haltReason says why and what can be done")
+    return _paused(rollout) or _ending(scope)
+
+
+def _of_rollback(scope: TenantScope, rollout: RolloutScope) -> Gate | None:
+    """Return the gate that holds up a rollback: neither a cancel nor the bundle does."""
+    if rollout.rollout.deleting:
+        return Gate(CANCELLING, f"cancelled by {cancelled_by(rollout.rollout)}")
+    return _paused(rollout) or _ending(scope) or _window(scope, rollout)
+
+
+def _paused(rollout: RolloutScope) -> Gate | None:
     actor = paused_by(rollout.rollout)
-    if actor is not None:
-        return Gate(PAUSED, f"paused by {actor}; what is in flight finishes")
-    if scope.view.terminating:
-        name = scope.view.namespace
-        return Gate(DELETING, f"namespace {name} is being deleted, or is no tenant any more")
-    return None
+    return Gate(PAUSED, f"paused by {actor}; what is in flight finishes") if actor else None
+
+
+def _ending(scope: TenantScope) -> Gate | None:
+    if not scope.view.terminating:
+        return None
+    name = scope.view.namespace
+    return Gate(DELETING, f"namespace {name} is being deleted, or is no tenant any more")
 
 
 def _circumstances(scope: TenantScope, rollout: RolloutScope) -> Gate | None:
@@ -48,8 +64,12 @@ def _circumstances(scope: TenantScope, rollout: RolloutScope) -> Gate | None:
         return gate
     if rollout.drained:
         return Gate(QUEUED, "outcomes are being settled before more is started")
-    if not scope.window.open and not spec.override_window:
-        opens = scope.window.next_change
-        when = f"opens at {at(opens)}" if opens is not None else "never opens"
-        return Gate(WAITING_FOR_WINDOW, f"the maintenance window {when}")
-    return None
+    return _window(scope, rollout)
+
+
+def _window(scope: TenantScope, rollout: RolloutScope) -> Gate | None:
+    if scope.window.open or rollout.rollout.spec.override_window:
+        return None
+    opens = scope.window.next_change
+    when = f"opens at {at(opens)}" if opens is not None else "never opens"
+    return Gate(WAITING_FOR_WINDOW, f"the maintenance window {when}")

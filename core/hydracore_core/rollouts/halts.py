@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from hydracore_core.rollouts.scope import RolloutScope, TenantScope
+from hydracore_core.rollouts.rollback import begin
+from hydracore_core.rollouts.scope import Gate, RolloutScope, TenantScope
 from hydracore_core.rollouts.texts import at, count, known_as, listed
 from hydracore_core.rollouts.wishes import cancelled_by
 from hydracore_crds import Instance, RolloutTarget
+from hydracore_crds.conditions import ROLLING_BACK
 
 _SHOWN = 3
 _ERROR_LENGTH = 200
@@ -20,8 +22,17 @@ Trouble = tuple[str, str, Sequence[RolloutTarget]]
 
 
 def halt(scope: TenantScope, rollout: RolloutScope, trouble: Trouble) -> None:
-    """Halt a rollout, or bring the text of its halt up to date; its time stays."""
-    rollout.halt_cause, head, failed = trouble
+    """Halt a rollout, or bring the text of its halt up to date; its time stays.
+
+    One that is to take back what it has updated begins with that instead.
+    """
+    cause, head, failed = trouble
+    if rollout.rollout.spec.strategy.on_failure == "rollback":
+        errors = "; ".join(error_groups(failed, scope.instances))
+        begin(scope, rollout, f"{head}" + (f". Errors: {errors}" if errors else ""), None)
+        rollout.gate = Gate(ROLLING_BACK, "what was updated is about to be taken back")
+        return
+    rollout.halt_cause = cause
     rollout.halt_reason = halt_text(rollout, head, failed, scope.instances)
     rollout.halted_at = rollout.halted_at or scope.now
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from hydracore_core.rollouts.instances import gone
 from hydracore_core.rollouts.model import UNCERTAIN_TRACKED_FOR, Abort, Settle, Track
-from hydracore_core.rollouts.scope import RolloutScope, TenantScope, queue_key
+from hydracore_core.rollouts.scope import TenantScope, queue_key
 from hydracore_core.rollouts.texts import at
 from hydracore_crds import RolloutTarget
 from hydracore_crds.base import find
@@ -37,8 +38,10 @@ def follow(scope: TenantScope) -> None:
         for target in rollout.in_progress:
             if _follow_running(scope, target, timeout, force=rollout.cancel == "Force"):
                 rollout.drained += 1
-        if rollout.uncertain and not rollout.rollout.deleting:
-            _follow_uncertain(scope, rollout)
+        for target in sorted(rollout.back.in_progress, key=queue_key):
+            _follow_running(scope, target, timeout, force=False)
+        if not rollout.rollout.deleting:
+            _follow_uncertain(scope, rollout.name, rollout.uncertain + rollout.back.uncertain)
     for target in scope.orphans:
         if target.status.state == "in_progress":
             _follow_running(scope, target, DEFAULT_TARGET_TIMEOUT, force=False)
@@ -66,15 +69,17 @@ def _follow_running(
     return False
 
 
-def _follow_uncertain(scope: TenantScope, rollout: RolloutScope) -> None:
-    for target in sorted(rollout.uncertain, key=queue_key):
+def _follow_uncertain(
+    scope: TenantScope, rollout_name: str, uncertain: Sequence[RolloutTarget]
+) -> None:
+    for target in sorted(uncertain, key=queue_key):
         status = target.status
         if status.task_id is None or status.deadline is None:
             continue
         until = status.deadline + UNCERTAIN_TRACKED_FOR
         if scope.now < until and gone(scope, target) is None:
             name = target.metadata.name
-            scope.out.track.append(Track(rollout.name, name, status.task_id, status.deadline))
+            scope.out.track.append(Track(rollout_name, name, status.task_id, status.deadline))
             scope.wakes.append(until)
 
 

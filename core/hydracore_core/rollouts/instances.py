@@ -6,7 +6,7 @@ from typing import Literal
 
 from hydracore_core.policies import effective_mode
 from hydracore_core.rollouts.scope import TenantScope
-from hydracore_crds import Instance, Rollout, RolloutTarget, UpdatePolicy
+from hydracore_crds import Instance, RolloutTarget, UpdatePolicy
 from hydracore_crds.conditions import SKIP_NOT_RUNNING, SKIP_POLICY_DISABLED
 from hydracore_crds.names import PAUSED_ANNOTATION
 
@@ -46,20 +46,21 @@ def gone(scope: TenantScope, target: RolloutTarget) -> str | None:
     return None
 
 
-def obstacle(instance: Instance, rollout: Rollout, policy: UpdatePolicy | None) -> Verdict | None:
+def obstacle(scope: TenantScope, instance: Instance, *, forced: bool) -> Verdict | None:
     """Say what keeps an instance from being updated now; None if nothing does.
 
     An instance that needs a person (failed, error) or whose owner has switched updates off since
     drops out, so that the rollout can end. One that may come back by itself (provisioning, agent
     unreachable, reconciling paused) waits, and others go first. A target whose instance already
     reports the digest is started all the same: only the agent's own answer makes it succeed.
+    ``forced`` ones do not mind the owner's wish for no updates.
     """
     name = instance.metadata.name
     state = instance.status.state
     if state in {"failed", "error"}:
         text = f"instance {name} is in state {state}: repair it, then redeploy to it"
         return ("drop", SKIP_NOT_RUNNING, text)
-    if not rollout.spec.force and updates_disabled(instance, policy):
+    if not forced and updates_disabled(instance, scope.view.policy):
         return ("drop", SKIP_POLICY_DISABLED, f"runtime updates are disabled for instance {name}")
     if state != "running":
         return ("wait", SKIP_NOT_RUNNING, f"{name} is {state or 'not provisioned yet'}")

@@ -75,6 +75,21 @@ class TenantView:
 
 
 @dataclass(frozen=True, slots=True)
+class TakenBack:
+    """What a target of a rollback stands for.
+
+    Attributes:
+        target_name: The target whose update is taken back.
+        bundle_name: The Bundle that the instance ran before.
+        sha256: Its digest.
+    """
+
+    target_name: str
+    bundle_name: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class TargetDraft:
     """A RolloutTarget to be created."""
 
@@ -83,6 +98,7 @@ class TargetDraft:
     instance_id: str
     order: int
     wave: int = 1
+    back: TakenBack | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +146,17 @@ class Admit:
     skipped: Skipped
     waves: tuple[WaveStatus, ...] | None
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TakeBack:
+    """Create the targets that take back what the rollout has updated.
+
+    Emitted until all of them are there; as :class:`Admit`, it may take many plans.
+    """
+
+    rollout_name: str
+    targets: tuple[TargetDraft, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +285,7 @@ Intent = (
     Hold
     | AskHistory
     | Admit
+    | TakeBack
     | Start
     | Settle
     | Requeue

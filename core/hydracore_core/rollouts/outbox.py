@@ -19,6 +19,7 @@ from hydracore_core.rollouts.model import (
     Resolve,
     Settle,
     Start,
+    TakeBack,
     Track,
 )
 
@@ -37,6 +38,7 @@ class Outbox:
     start: list[Start] = field(default_factory=list)
     track: list[Track] = field(default_factory=list)
     admit: list[Admit] = field(default_factory=list)
+    take_back: list[TakeBack] = field(default_factory=list)
     let_go: list[LetGo] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
 
@@ -53,5 +55,6 @@ class Outbox:
             *self.track,
             *self.ask,
             *self.admit,
+            *self.take_back,
             *self.let_go,
         )

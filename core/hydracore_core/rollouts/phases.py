@@ -6,12 +6,13 @@ State strings are derived here and nowhere else.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 
+from hydracore_core.rollouts.phase import Phase
+from hydracore_core.rollouts.returns import returning
 from hydracore_core.rollouts.scope import RolloutScope
 from hydracore_core.rollouts.texts import called, count
 from hydracore_core.rollouts.wishes import cancelled_by, paused_by
-from hydracore_crds.base import ConditionStatus, find
+from hydracore_crds.base import find
 from hydracore_crds.conditions import (
     ALREADY_EXECUTED,
     BAKING,
@@ -25,43 +26,16 @@ from hydracore_crds.conditions import (
     TARGETS_FAILED,
     WAITING_FOR_WINDOW,
 )
-from hydracore_crds.rollout import FINAL_STATES, RolloutState
+from hydracore_crds.rollout import RolloutState
 
 _PATIENT = {QUEUED, CANCELLING, WAITING_FOR_WINDOW, BAKING}
 """Gates that open by themselves; with any other the rollout does not progress."""
 
 
-@dataclass(frozen=True, slots=True)
-class Phase:
-    """Where a rollout is.
-
-    Attributes:
-        state: Its state on the wire.
-        reason: Reason of the conditions Progressing and Succeeded.
-        message: Why, for people.
-        progressing: Status of Progressing; stays True at the end (only the reason changes).
-    """
-
-    state: RolloutState
-    reason: str
-    message: str
-    progressing: ConditionStatus = "True"
-
-    @property
-    def final(self) -> bool:
-        """Whether nothing more happens but for a retry or late evidence."""
-        return self.state in FINAL_STATES
-
-    @property
-    def succeeded(self) -> ConditionStatus:
-        """Status of Succeeded: Unknown until it is finished."""
-        if not self.final:
-            return "Unknown"
-        return "True" if self.state == "succeeded" else "False"
-
-
 def phase_of(rollout: RolloutScope) -> Phase:
     """Derive a rollout's phase from its targets as they are stored and from its gates."""
+    if rollout.rollback is not None:
+        return returning(rollout, _tally(rollout))
     if rollout.unfinished or rollout.in_wave:
         return _under_way(rollout)
     if rollout.refused is not None and rollout.cancel is None:

@@ -14,6 +14,7 @@ from hydracore_core.rollouts.inflight import follow
 from hydracore_core.rollouts.ledger import settle_slots
 from hydracore_core.rollouts.model import Plan, TenantView
 from hydracore_core.rollouts.queue import decide_queues
+from hydracore_core.rollouts.rollback import recall
 from hydracore_core.rollouts.starts import start
 from hydracore_core.rollouts.status import report
 from hydracore_core.rollouts.survey import survey
@@ -23,6 +24,7 @@ from hydracore_core.rollouts.waves import check_waves
 PHASES = (
     hold,
     look_up,
+    recall,
     follow,
     settle_slots,
     decide_queues,

@@ -6,12 +6,13 @@ newer ones of its slug have touched. A target that a newer rollout has cancelled
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from hydracore_core.rollouts.admission import admit
 from hydracore_core.rollouts.instances import gone
 from hydracore_core.rollouts.model import Settle
 from hydracore_core.rollouts.retries import decide_retries, wanted
+from hydracore_core.rollouts.rollback import drop_waiting, take_back
 from hydracore_core.rollouts.scope import RolloutScope, TenantScope
 from hydracore_core.rollouts.wishes import cancelled_by
 from hydracore_crds import RolloutTarget
@@ -35,6 +36,8 @@ def decide_queues(scope: TenantScope) -> None:
         artifact = rollout.rollout.status.artifact
         newer = touched.setdefault(artifact.slug, set()) if artifact is not None else set()
         _drop(scope, rollout, newer)
+        _drop_back(scope, rollout, newer)
+        take_back(scope, rollout, newer)
         decide_retries(scope, rollout, newer)
         admit(scope, rollout, touched)
         if index > first:
@@ -49,7 +52,8 @@ def _first_that_asks(scope: TenantScope) -> int:
     """Return the index of the oldest rollout that minds newer ones; nothing below is touched."""
     for index, rollout in enumerate(scope.rollouts):
         fresh = not rollout.admitted and not rollout.stored_final
-        if rollout.queued or fresh or any(True for _ in wanted(rollout)):
+        busy = rollout.queued or fresh or rollout.rollback is not None
+        if busy or any(True for _ in wanted(rollout)):
             return index
     return len(scope.rollouts)
 
@@ -57,6 +61,9 @@ def _first_that_asks(scope: TenantScope) -> int:
 def _drop(scope: TenantScope, rollout: RolloutScope, newer: Collection[str]) -> None:
     """Cancel queued targets that are not to run any more; the others stay in ``waiting``."""
     if not rollout.queued:
+        return
+    if rollout.rollback is not None:
+        drop_waiting(scope, rollout)
         return
     if rollout.cancel is not None:
         text = f"cancelled by {cancelled_by(rollout.rollout)} before it started"
@@ -68,8 +75,26 @@ def _drop(scope: TenantScope, rollout: RolloutScope, newer: Collection[str]) -> 
         scope.out.settle.extend(_cancel(t, ALREADY_EXECUTED, text) for t in rollout.queued)
         rollout.waiting = []
         return
+    rollout.waiting = _wanted_still(scope, rollout.queued, newer)
+
+
+def _drop_back(scope: TenantScope, rollout: RolloutScope, newer: Collection[str]) -> None:
+    """Likewise for targets that take back; only the rollout's deletion cancels them all."""
+    queued = rollout.back.queued
+    if rollout.rollout.deleting:
+        text = f"cancelled by {cancelled_by(rollout.rollout)} before it started"
+        scope.out.settle.extend(_cancel(target, CANCELLED, text) for target in queued)
+        rollout.back.waiting = []
+    elif queued:
+        rollout.back.waiting = _wanted_still(scope, queued, newer)
+
+
+def _wanted_still(
+    scope: TenantScope, queued: Iterable[RolloutTarget], newer: Collection[str]
+) -> list[RolloutTarget]:
+    """Cancel those whose instance is gone, or is a newer rollout's; return the others."""
     waiting, live = [], scope.live_ids
-    for target in rollout.queued:
+    for target in queued:
         spec = target.spec
         if spec.instance_name in newer:
             text = f"a newer rollout has instance {spec.instance_name}"
@@ -79,7 +104,7 @@ def _drop(scope: TenantScope, rollout: RolloutScope, newer: Collection[str]) -> 
         else:
             text = gone(scope, target) or f"instance {spec.instance_name} was deleted"
             scope.out.settle.append(_cancel(target, INSTANCE_DELETED, text))
-    rollout.waiting = waiting
+    return waiting
 
 
 def _touched_by(rollout: RolloutScope) -> list[str]:

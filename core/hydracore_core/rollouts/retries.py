@@ -20,7 +20,8 @@ from hydracore_crds.conditions import RETRY_REFUSED, SUCCEEDED
 
 def wanted(rollout: RolloutScope) -> Iterator[RolloutTarget]:
     """Yield the targets for which a retry is asked that was neither made nor refused yet."""
-    for group in (rollout.failed, rollout.uncertain):
+    groups = (rollout.failed, rollout.uncertain, rollout.back.failed, rollout.back.uncertain)
+    for group in groups:
         for target in group:
             status = target.status
             attempt = status.attempt
@@ -60,7 +61,9 @@ def _refused(target: RolloutTarget) -> bool:
 def _objection(
     scope: TenantScope, rollout: RolloutScope, target: RolloutTarget, newer: Collection[str]
 ) -> str | None:
-    if rollout.cancel is not None:
+    if target.spec.rollback_of is None and rollout.rollback is not None:
+        return "no retry: the rollout takes back what it has updated; start a new one instead"
+    if target.spec.rollback_of is None and rollout.cancel is not None:
         by = cancelled_by(rollout.rollout)
         return f"no retry: the rollout is cancelled by {by}; start a new rollout instead"
     lost = gone(scope, target)

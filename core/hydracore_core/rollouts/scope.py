@@ -11,10 +11,18 @@ from datetime import UTC, datetime
 
 from hydracore_core.rollouts.model import Note, Slot, TenantView
 from hydracore_core.rollouts.outbox import Outbox
+from hydracore_core.rollouts.shelves import Shelves
 from hydracore_core.windows import WindowState
 from hydracore_crds import Instance, Rollout, RolloutTarget
 from hydracore_crds.conditions import HALTED
-from hydracore_crds.rollout import FINAL_STATES, CancelMode, Counts, Skipped, WaveStatus
+from hydracore_crds.rollout import (
+    FINAL_STATES,
+    CancelMode,
+    Counts,
+    RollbackStatus,
+    Skipped,
+    WaveStatus,
+)
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
@@ -28,14 +36,15 @@ class Gate:
 
 
 @dataclass(slots=True)
-class RolloutScope:
+class RolloutScope(Shelves):
     """One rollout with its targets as they are stored, and what this plan decided for it.
 
     Attributes:
         rollout: The rollout.
         cancel: How it is cancelled, if it is.
-        queued: Targets by stored state; likewise the next five.
-        waiting: Queued targets that this plan did not cancel.
+        back: Targets that take back what others have updated.
+        rollback: How that goes; None where it has not begun.
+        returning: Something is still to be taken back, or under way.
         removed: Targets that were deleted by hand, by what they count as.
         taken: Slots that its targets hold.
         drained: Targets that time or deletion settles in this very plan: what they mean for the
@@ -61,13 +70,9 @@ class RolloutScope:
 
     rollout: Rollout
     cancel: CancelMode | None
-    queued: list[RolloutTarget] = field(default_factory=list)
-    in_progress: list[RolloutTarget] = field(default_factory=list)
-    succeeded: list[RolloutTarget] = field(default_factory=list)
-    failed: list[RolloutTarget] = field(default_factory=list)
-    uncertain: list[RolloutTarget] = field(default_factory=list)
-    cancelled: list[RolloutTarget] = field(default_factory=list)
-    waiting: list[RolloutTarget] = field(default_factory=list)
+    back: Shelves = field(default_factory=Shelves)
+    rollback: RollbackStatus | None = None
+    returning: bool = False
     removed: Counts = field(default_factory=Counts)
     taken: int = 0
     drained: int = 0
@@ -102,16 +107,8 @@ class RolloutScope:
     @property
     def counts(self) -> Counts:
         """Its targets by stored state, those that were deleted by hand among them."""
-        gone = self.removed
-        found = {
-            "queued": len(self.queued),
-            "in_progress": len(self.in_progress),
-            "succeeded": len(self.succeeded) + gone.succeeded,
-            "failed": len(self.failed) + gone.failed,
-            "uncertain": len(self.uncertain) + gone.uncertain,
-            "cancelled": len(self.cancelled) + gone.cancelled,
-        }
-        return Counts(total=sum(found.values()), **found)
+        there, gone = self.there.model_dump(), self.removed.model_dump()
+        return Counts(**{state: number + gone[state] for state, number in there.items()})
 
     @property
     def executed(self) -> int:
@@ -121,12 +118,19 @@ class RolloutScope:
 
     @property
     def unfinished(self) -> bool:
-        """Whether a target that is there is still to be run or runs."""
-        return bool(self.queued or self.in_progress)
+        """Whether a target is still to be run or runs, or something is still to be taken back."""
+        return self.working or self.returning
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended, and nothing has put it back to work."""
+        return self.stored_final and not self.unfinished
 
     @property
     def startable(self) -> list[RolloutTarget]:
-        """Targets that wait and whose wave has come."""
+        """Targets that wait and whose turn has come."""
+        if self.rollback is not None:
+            return self.back.waiting
         if self.wave is None:
             return self.waiting
         return [target for target in self.waiting if target.spec.wave <= self.wave]
@@ -140,27 +144,6 @@ class RolloutScope:
     def admitted(self) -> bool:
         """Whether the set of its targets is complete."""
         return bool(self.rollout.status.targets_created) or self.completed is not None
-
-    def all_targets(self) -> list[RolloutTarget]:
-        """Return its targets, whatever their state."""
-        done = self.succeeded + self.failed + self.uncertain + self.cancelled
-        return self.queued + self.in_progress + done
-
-    def executed_targets(self) -> list[RolloutTarget]:
-        """Return the targets that ran to an end."""
-        return self.succeeded + self.failed + self.uncertain
-
-    def shelves(self) -> dict[str | None, list[RolloutTarget]]:
-        """Return the list for each stored state; a target without status is queued."""
-        return {
-            None: self.queued,
-            "queued": self.queued,
-            "in_progress": self.in_progress,
-            "succeeded": self.succeeded,
-            "failed": self.failed,
-            "uncertain": self.uncertain,
-            "cancelled": self.cancelled,
-        }
 
 
 @dataclass(slots=True)

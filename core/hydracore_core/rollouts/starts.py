@@ -7,6 +7,7 @@ from datetime import timedelta
 from hydracore_core.rollouts.begin import may_start
 from hydracore_core.rollouts.instances import obstacle
 from hydracore_core.rollouts.model import Settle, Start
+from hydracore_core.rollouts.rollback import newest_first
 from hydracore_core.rollouts.scope import Gate, RolloutScope, TenantScope, queue_key
 from hydracore_core.rollouts.texts import count, listed
 from hydracore_crds import Instance, RolloutTarget
@@ -43,8 +44,7 @@ def start(scope: TenantScope) -> None:
 def _fill(scope: TenantScope, rollout: RolloutScope, room: int) -> None:
     """Start up to ``room`` targets; those whose instance cannot take one now are passed over."""
     blocked: dict[str, str] = {}
-    policy = scope.view.policy
-    for target in sorted(rollout.startable, key=queue_key):
+    for target in _in_turn(rollout):
         if rollout.starting == room:
             break
         name = target.spec.instance_name
@@ -54,7 +54,7 @@ def _fill(scope: TenantScope, rollout: RolloutScope, room: int) -> None:
             blocked[name] = f"{name} has another order in flight"
             continue
         instance = scope.instances[name]
-        verdict = obstacle(instance, rollout.rollout, policy)
+        verdict = obstacle(scope, instance, forced=_forced(rollout))
         if verdict is None:
             _start(scope, rollout, target, instance)
         elif verdict[0] == "drop":
@@ -64,6 +64,18 @@ def _fill(scope: TenantScope, rollout: RolloutScope, room: int) -> None:
     if blocked:
         text = f"{count(len(blocked), 'target')} passed over: {listed(blocked.values())}"
         rollout.wait = Gate(WAITING_FOR_INSTANCE, text)
+
+
+def _in_turn(rollout: RolloutScope) -> list[RolloutTarget]:
+    """Return the targets that may start, in the order in which they are to."""
+    if rollout.rollback is None:
+        return sorted(rollout.startable, key=queue_key)
+    return newest_first(rollout)
+
+
+def _forced(rollout: RolloutScope) -> bool:
+    """Whether the owner's wish for no updates does not count."""
+    return rollout.rollout.spec.force or rollout.rollback is not None
 
 
 def _start(

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 from hydracore_core.rollouts.finalizers import held
 from hydracore_core.rollouts.model import Report
-from hydracore_core.rollouts.phases import Phase, phase_of
+from hydracore_core.rollouts.phase import Phase
+from hydracore_core.rollouts.phases import phase_of
 from hydracore_core.rollouts.scope import RolloutScope, TenantScope
 from hydracore_core.rollouts.texts import at
 from hydracore_crds import Condition, RolloutTarget
@@ -20,7 +21,7 @@ from hydracore_crds.conditions import (
     WINDOW_OPEN,
     WINDOW_OVERRIDDEN,
 )
-from hydracore_crds.rollout import Counts, RolloutStatus
+from hydracore_crds.rollout import Counts, RollbackStatus, RolloutStatus
 
 
 def report(scope: TenantScope) -> None:
@@ -60,7 +61,8 @@ def is_urgent(old: RolloutStatus, new: RolloutStatus) -> bool:
         reasons = {(c.type, c.status, c.reason) for c in status.conditions}
         halt = (status.halt_reason is None, status.halted_at)
         waves = [wave.state for wave in status.waves or ()]
-        return status.state, halt, status.targets_created, status.removed, reasons, waves
+        back = status.rollback is None
+        return status.state, halt, status.targets_created, status.removed, reasons, waves, back
 
     return sign(old) != sign(new)
 
@@ -74,11 +76,12 @@ def compute(scope: TenantScope, rollout: RolloutScope) -> RolloutStatus:
     stored = rollout.rollout.status
     generation = rollout.rollout.metadata.generation
     counts = rollout.counts
-    if rollout.stored_final and not rollout.unfinished and not _evidence(stored, counts):
+    if rollout.over and stored.rollback == rollout.rollback and not _evidence(stored, counts):
         if stored.observed_generation == generation:
             return stored
         return stored.model_copy(update={"observed_generation": generation})
     phase = phase_of(rollout)
+    rollback = _rollback(scope, rollout)
     return stored.model_copy(
         update={
             "observed_generation": generation,
@@ -89,6 +92,7 @@ def compute(scope: TenantScope, rollout: RolloutScope) -> RolloutStatus:
             "plan_hash": rollout.plan_hash or stored.plan_hash,
             "wave": rollout.wave,
             "waves": rollout.waves,
+            "rollback": rollback,
             "removed": rollout.removed if rollout.removed.total else None,
             "started_at": stored.started_at or _first_start(rollout),
             "completed_at": _completed_at(scope, rollout) if phase.final else None,
@@ -100,6 +104,14 @@ def compute(scope: TenantScope, rollout: RolloutScope) -> RolloutStatus:
             "conditions": _conditions(scope, rollout, phase),
         }
     )
+
+
+def _rollback(scope: TenantScope, rollout: RolloutScope) -> RollbackStatus | None:
+    found = rollout.rollback
+    if found is None:
+        return None
+    ended = None if rollout.returning else found.completed_at or scope.now
+    return found.model_copy(update={"counts": rollout.back.there, "completed_at": ended})
 
 
 def _evidence(stored: RolloutStatus, counts: Counts) -> bool:

@@ -12,6 +12,8 @@ from hydracore_core.rollouts.wishes import cancel_mode
 from hydracore_core.windows import window_state
 from hydracore_crds import Instance, RolloutTarget
 
+_ByState = dict[str | None, list[RolloutTarget]]
+
 
 def survey(view: TenantView) -> TenantScope:
     """Index a tenant.
@@ -39,17 +41,19 @@ def survey(view: TenantView) -> TenantScope:
 
 def _file_targets(scope: TenantScope) -> None:
     """Put every target on its rollout's shelf. One tight loop: this is most of a plan's time."""
-    shelves = {r.name: (r.rollout.metadata.uid, r.shelves()) for r in scope.rollouts}
+    shelves = {
+        r.name: (r.rollout.metadata.uid, r.by_state(), r.back.by_state()) for r in scope.rollouts
+    }
     wanted = {slot.target_name for slot in scope.slots.values()}
-    nowhere: tuple[str, dict[str | None, list[RolloutTarget]]] = ("", {})
+    nowhere: tuple[str, _ByState, _ByState] = ("", {}, {})
     for target in scope.view.targets:
         metadata = target.metadata
-        uid, shelf = shelves.get(target.spec.rollout_name, nowhere)
+        uid, shelf, back = shelves.get(target.spec.rollout_name, nowhere)
         owners = metadata.owner_references
         # Owned by another uid: left by a deleted rollout of the same name.
         mine = not owners or owners[0].uid == uid or any(o.uid == uid for o in owners)
         if shelf and mine:
-            shelf[target.status.state].append(target)
+            (shelf if target.spec.rollback_of is None else back)[target.status.state].append(target)
         else:
             scope.orphans.append(target)
         if metadata.name in wanted:
@@ -57,7 +61,8 @@ def _file_targets(scope: TenantScope) -> None:
     scope.orphans.sort(key=queue_key)
     for rollout in scope.rollouts:
         rollout.in_progress.sort(key=queue_key)
-        rollout.waiting = rollout.queued
+        rollout.waiting, rollout.back.waiting = rollout.queued, rollout.back.queued
+        rollout.returning = rollout.back.working
 
 
 def _live_ids(instances: Iterable[Instance]) -> dict[str, str]:
@@ -78,7 +83,7 @@ def _count_slots(scope: TenantScope) -> None:
         if slot.rollout_name in by_name:
             by_name[slot.rollout_name].taken += 1
     for rollout in scope.rollouts:
-        for target in rollout.in_progress:
+        for target in rollout.in_progress + rollout.back.in_progress:
             rollout.taken += _count_running(scope, target)
     for target in scope.orphans:
         if target.status.state == "in_progress":

@@ -25,6 +25,9 @@ def check_thresholds(scope: TenantScope) -> None:
     """Take up stored halts, honour resumes, then halt what has reached its threshold."""
     for rollout in scope.rollouts:
         _recall(rollout)
+        if rollout.rollback is not None:
+            rollout.halt_reason = rollout.halted_at = None
+            continue
         if rollout.stored_final:
             if rollout.unfinished:
                 _reopen(rollout, scope.now)
@@ -88,8 +91,9 @@ def _resume(scope: TenantScope, rollout: RolloutScope) -> None:
 
 
 def _may_halt(rollout: RolloutScope) -> bool:
+    wish = rollout.rollout.spec.strategy.on_failure
     left = bool(rollout.waiting or rollout.missing)
-    return left and rollout.rollout.spec.strategy.on_failure == "pause"
+    return (left and wish == "pause") or (wish == "rollback" and rollout.cancel is None)
 
 
 def _reached(rollout: RolloutScope) -> bool:

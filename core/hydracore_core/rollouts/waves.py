@@ -38,8 +38,8 @@ def check_waves(scope: TenantScope) -> None:
         if status.waves is None:
             continue
         rollout.wave, rollout.waves = status.wave or 1, list(status.waves)
-        over = rollout.stored_final and not rollout.unfinished
-        if not over and rollout.cancel is None and rollout.refused is None:
+        stopped = rollout.cancel or rollout.refused or rollout.rollback
+        if not rollout.over and not stopped:
             _walk(scope, rollout, rollout.waves)
 
 
@@ -68,7 +68,7 @@ def _judge(scope: TenantScope, rollout: RolloutScope, number: int, kept: WaveSta
     trouble = wave.failure() or (wave.sickness() if until is not None else None)
     if trouble is not None:
         halt(scope, rollout, trouble)
-    if rollout.halt_reason is not None:
+    if rollout.halt_reason is not None or rollout.rollback is not None:
         return _now(kept, kept.state if kept.state != "waiting" else "running")
     if until is not None and (until > scope.now or wave.unknown()):
         rollout.gate = rollout.gate or wave.baking(until)

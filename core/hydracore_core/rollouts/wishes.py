@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from hydracore_crds import Rollout
+from hydracore_crds import Rollout, RolloutTarget
 from hydracore_crds.names import (
     APPROVE_ANNOTATION,
     APPROVED_BY_ANNOTATION,
@@ -12,6 +12,8 @@ from hydracore_crds.names import (
     CANCELLED_BY_ANNOTATION,
     PAUSED_BY_ANNOTATION,
     RESUMED_AT_ANNOTATION,
+    ROLLBACK_ANNOTATION,
+    ROLLED_BACK_BY_ANNOTATION,
 )
 from hydracore_crds.rollout import CancelMode
 
@@ -28,6 +30,13 @@ def cancel_mode(rollout: Rollout) -> CancelMode | None:
     if rollout.spec.cancel is not None or asked or rollout.deleting:
         return "Graceful"
     return None
+
+
+def called_off(rollout: Rollout, target: RolloutTarget) -> bool:
+    """Whether a target must not be started any more: a cancel does not stop what takes back."""
+    if target.spec.rollback_of is not None:
+        return rollout.deleting
+    return cancel_mode(rollout) is not None
 
 
 def cancelled_by(rollout: Rollout) -> str:
@@ -75,3 +84,11 @@ def approval(rollout: Rollout) -> str | None:
 def approved_by(rollout: Rollout) -> str:
     """Return who approved, for the record."""
     return rollout.metadata.annotations.get(APPROVED_BY_ANNOTATION) or "its annotation"
+
+
+def rollback_asked_by(rollout: Rollout) -> str | None:
+    """Return who asked to take back what the rollout has updated; None if nobody did."""
+    notes = rollout.metadata.annotations
+    if not notes.get(ROLLBACK_ANNOTATION):
+        return None
+    return notes.get(ROLLED_BACK_BY_ANNOTATION) or "its annotation"

@@ -11,7 +11,7 @@ from functools import partial
 
 import structlog
 
-from hydracore_core.rollouts.model import Admit, Hold, TargetDraft
+from hydracore_core.rollouts.model import Admit, Hold, TakeBack, TargetDraft
 from hydracore_crds import Instance, ObjectMeta, OwnerReference, Rollout, RolloutTarget
 from hydracore_crds.base import API_VERSION
 from hydracore_crds.names import FINALIZER, MANAGED_BY_LABEL, ROLLOUT_LABEL
@@ -64,7 +64,7 @@ async def pin(tenant: Tenant, intent: Admit) -> None:
         log.info("rollout_admitted", rollout=rollout.key, targets=len(intent.targets))
 
 
-def create(tenant: Tenant, intent: Admit) -> str | None:
+def create(tenant: Tenant, intent: Admit | TakeBack) -> str | None:
     """Have the missing targets created in the background, a batch at a time.
 
     Returns:
@@ -72,7 +72,9 @@ def create(tenant: Tenant, intent: Admit) -> str | None:
         do for it, or no rollout any more.
     """
     rollout = tenant.rollout(intent.rollout_name)
-    if rollout is None or rollout.status.artifact != intent.artifact:
+    if rollout is None or rollout.status.artifact is None:
+        return None
+    if isinstance(intent, Admit) and rollout.status.artifact != intent.artifact:
         return None
     key = f"{CREATING}{rollout.metadata.uid}"
     tenant.errands.ensure(key, partial(_create_all, tenant, rollout, intent.targets))
@@ -115,7 +117,9 @@ def draft_target(rollout: Rollout, draft: TargetDraft, digest: str) -> RolloutTa
             rollout_name=rollout.metadata.name,
             instance_name=draft.instance_name,
             instance_id=draft.instance_id,
-            bundle_hash=digest,
+            bundle_hash=draft.back.sha256 if draft.back is not None else digest,
+            rollback_of=draft.back.target_name if draft.back is not None else None,
+            bundle_name=draft.back.bundle_name if draft.back is not None else None,
             order=draft.order,
             wave=draft.wave,
         ),

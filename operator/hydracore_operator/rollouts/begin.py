@@ -72,7 +72,8 @@ class Beginning:
         tenant.lead()
         rollout = tenant.rollout(intent.rollout_name)
         instance = tenant.instance(intent.instance_name)
-        if rollout is None or not tenant.gate_open(rollout):
+        target = tenant.target(intent.target_name)
+        if rollout is None or target is None or not tenant.gate_open(rollout, target):
             return False
         return instance is not None and instance.metadata.uid == intent.instance_uid
 
@@ -83,6 +84,6 @@ class Beginning:
             attempt=self._intent.attempt,
             task_id=self._task_id,
             deadline=self._intent.deadline,
-            hostname=instance.status.hostname if instance is not None else None,
+            instance=instance,
             now=self._tenant.ctx.now(),
         )

@@ -28,6 +28,7 @@ from hydracore_core.rollouts.model import (
     Resolve,
     Settle,
     Start,
+    TakeBack,
     Track,
 )
 from hydracore_kube import Conflict
@@ -123,6 +124,8 @@ class Executor:
                 applied.again = True
             case Admit():
                 await self._admit(tenant, intent, applied)
+            case TakeBack():
+                self._create(tenant, intent, applied)
             case Settle():
                 await settle(tenant, intent)
             case Requeue():
@@ -142,7 +145,11 @@ class Executor:
         if rollout is not None and rollout.status.artifact is None:
             applied.again = True
             await pin(tenant, intent)
-        elif (key := create(tenant, intent)) is not None:
+        else:
+            self._create(tenant, intent, applied)
+
+    def _create(self, tenant: Tenant, intent: Admit | TakeBack, applied: Applied) -> None:
+        if (key := create(tenant, intent)) is not None:
             applied.creating.add(key)
 
     def _follow(self, tenant: Tenant, intent: Intent, applied: Applied) -> None:

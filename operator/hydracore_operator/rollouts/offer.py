@@ -7,8 +7,10 @@ from datetime import timedelta
 import structlog
 
 from hydracore_agentclient import AgentEndpoint, Order, Refused, TaskReport, UnknownTask
-from hydracore_core.rollouts.wishes import cancel_mode
+from hydracore_core.rollouts.artifacts import pin
+from hydracore_core.rollouts.wishes import called_off
 from hydracore_crds import Rollout, RolloutTarget, conditions
+from hydracore_crds.rollout import PinnedArtifact
 from hydracore_operator.rollouts.orders import NotAddressableError, order_for
 from hydracore_operator.rollouts.outcome import Verdict, plain
 from hydracore_operator.rollouts.tenant import Tenant
@@ -40,7 +42,7 @@ class Offer:
         """
         tenant = self._tenant
         rollout = tenant.rollout(target.spec.rollout_name)
-        if rollout is None or cancel_mode(rollout) is not None:
+        if rollout is None or called_off(rollout, target):
             return await self._withdraw(endpoint, _CANCELLED)
         deadline = target.status.deadline
         if deadline is None or tenant.ctx.now() >= deadline:
@@ -52,17 +54,24 @@ class Offer:
         return await self._send(endpoint, self._order(rollout, target))
 
     def _order(self, rollout: Rollout, target: RolloutTarget) -> Order:
-        artifact, deadline = rollout.status.artifact, target.status.deadline
+        artifact, deadline = self._artifact(rollout, target), target.status.deadline
         if artifact is None or deadline is None or artifact.sha256 != target.spec.bundle_hash:
-            raise NotAddressableError("the rollout's artifact is not the one of its target")
+            raise NotAddressableError("what is to be delivered is not what the target says")
         return order_for(
             artifact,
             task_id=self._task_id,
             epoch=self._tenant.lead(),
             not_after=deadline,
             agent_api_url=self._tenant.ctx.settings.agent_api_url,
-            force=rollout.spec.force,
+            force=rollout.spec.force and target.spec.rollback_of is None,
         )
+
+    def _artifact(self, rollout: Rollout, target: RolloutTarget) -> PinnedArtifact | None:
+        """Return what the target delivers: the rollout's bundle, or the one that ran before."""
+        if target.spec.bundle_name is None:
+            return rollout.status.artifact
+        bundle = self._tenant.ctx.stores.bundles.get(target.spec.bundle_name)
+        return pin(bundle) if bundle is not None else None
 
     async def _send(self, endpoint: AgentEndpoint, order: Order) -> TaskReport | Verdict:
         self._tenant.posted.add(self._task_id)

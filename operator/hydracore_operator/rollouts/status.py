@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from hydracore_core.rollouts.model import Requeue, Settle
-from hydracore_crds import RolloutTarget, conditions
+from hydracore_crds import Instance, RolloutTarget, conditions
 from hydracore_crds.base import ConditionStatus, set_condition
 from hydracore_crds.rollout_target import RolloutTargetStatus
 from hydracore_operator.rollouts.outcome import Verdict
@@ -35,17 +35,19 @@ def started(
     attempt: int,
     task_id: str,
     deadline: datetime,
-    hostname: str | None,
+    instance: Instance | None,
     now: datetime,
 ) -> RolloutTargetStatus | None:
     """Queued → in_progress: written before the order goes out."""
     if target.deleting or not is_queued(target, attempt):
         return None
+    runtime = instance.status.runtime if instance is not None else None
     status = target.status.model_copy(
         update={
             "state": "in_progress",
             "attempt": attempt,
-            "hostname": hostname,
+            "hostname": instance.status.hostname if instance is not None else None,
+            "previous_bundle_hash": runtime.bundle_hash if runtime is not None else None,
             "task_id": task_id,
             "started_at": now,
             "deadline": deadline,

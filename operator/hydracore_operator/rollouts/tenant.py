@@ -13,7 +13,7 @@ from datetime import datetime
 import structlog
 
 from hydracore_core.executions import Began
-from hydracore_core.rollouts.wishes import cancel_mode, paused_by
+from hydracore_core.rollouts.wishes import called_off, paused_by
 from hydracore_core.windows import window_state
 from hydracore_crds import Instance, Rollout, RolloutTarget
 from hydracore_crds.update_policy import DEFAULT_NAME
@@ -170,12 +170,17 @@ class Tenant:
         window = policy.spec.maintenance_window if policy else None
         return window_state(window, self.ctx.now()).open
 
-    def gate_open(self, rollout: Rollout) -> bool:
-        """Whether neither people, a halt nor the window forbid a rollout to start now."""
-        status = rollout.status
-        stopped = cancel_mode(rollout) is not None or paused_by(rollout) is not None
+    def gate_open(self, rollout: Rollout, target: RolloutTarget) -> bool:
+        """Whether neither people, a halt, a rollback nor the window forbid a target to start now.
+
+        A target that takes back minds neither a cancel nor a halt.
+        """
         in_time = rollout.spec.override_window or self.window_open()
-        return in_time and not stopped and status.halt_reason is None
+        if not in_time or paused_by(rollout) is not None or called_off(rollout, target):
+            return False
+        status = rollout.status
+        forward = target.spec.rollback_of is None
+        return not forward or (status.halt_reason is None and status.rollback is None)
 
     def free(self, task_id: str) -> None:
         """Let the next ledger write free this slot; it counts as free from now on."""

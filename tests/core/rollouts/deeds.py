@@ -14,6 +14,8 @@ from hydracore_crds.names import (
     CANCELLED_BY_ANNOTATION,
     PAUSED_BY_ANNOTATION,
     RESUMED_AT_ANNOTATION,
+    ROLLBACK_ANNOTATION,
+    ROLLED_BACK_BY_ANNOTATION,
 )
 from tests.core.rollouts import builders
 from tests.core.rollouts.agents import Agent, Behaviour
@@ -87,6 +89,16 @@ def approve(name: str = "r1", token: str | None = None) -> Event:
             said = {APPROVE_ANNOTATION: token or asked, APPROVED_BY_ANNOTATION: "grace"}
             _annotate(world, name, **said)
             world.say(name, f"APPROVE {token or asked} by grace")
+
+    return event
+
+
+def take_back(name: str = "r1") -> Event:
+    def event(world: World) -> None:
+        if name in world.rollouts:
+            said = {ROLLBACK_ANNOTATION: "true", ROLLED_BACK_BY_ANNOTATION: "ada"}
+            _annotate(world, name, **said)
+            world.say(name, "ROLLBACK by ada")
 
     return event
 

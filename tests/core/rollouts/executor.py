@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from hydracore_core.rollouts.model import (
@@ -16,6 +17,7 @@ from hydracore_core.rollouts.model import (
     Settle,
     Slot,
     Start,
+    TakeBack,
     TargetDraft,
 )
 from hydracore_crds import ObjectMeta, OwnerReference, Rollout, RolloutTarget
@@ -106,10 +108,23 @@ def _admit(world: World, intent: Admit) -> None:
         return
     if world.creates_at_once < len(intent.targets):
         world.say(name, f"{world.creates_at_once} of {len(intent.targets)} targets are created")
-    for draft in intent.targets[: world.creates_at_once]:
+    _create(world, found, intent.targets[: world.creates_at_once], intent.artifact.sha256)
+
+
+def _take_back(world: World, intent: TakeBack) -> None:
+    found = world.rollouts[intent.rollout_name]
+    assert found.status.rollback is not None, "the intent is stored before the effect"
+    for draft in intent.targets:
+        assert draft.back is not None
+        world.say(draft.back.target_name, f"is to go back to {draft.back.bundle_name}")
+    _create(world, found, intent.targets, "")
+
+
+def _create(world: World, owner: Rollout, drafts: Sequence[TargetDraft], digest: str) -> None:
+    for draft in drafts:
         write(world, f"creates {draft.name}")
         assert draft.name not in world.targets
-        world.targets[draft.name] = _target(found, draft, intent.artifact.sha256)
+        world.targets[draft.name] = _target(owner, draft, digest)
 
 
 def _target(owner: Rollout, draft: TargetDraft, digest: str) -> RolloutTarget:
@@ -127,11 +142,19 @@ def _target(owner: Rollout, draft: TargetDraft, digest: str) -> RolloutTarget:
             rollout_name=owner.metadata.name,
             instance_name=draft.instance_name,
             instance_id=draft.instance_id,
-            bundle_hash=digest,
+            bundle_hash=draft.back.sha256 if draft.back else digest,
+            rollback_of=draft.back.target_name if draft.back else None,
+            bundle_name=draft.back.bundle_name if draft.back else None,
             order=draft.order,
             wave=draft.wave,
         ),
     )
+
+
+def _running(world: World, name: str) -> str | None:
+    """Return what the instance reports to run; the agent's own word comes later."""
+    runtime = world.instances[name].status.runtime
+    return runtime.bundle_hash if runtime is not None else None
 
 
 def _start(world: World, intent: Start) -> None:
@@ -159,6 +182,7 @@ def _start(world: World, intent: Start) -> None:
         started_at=world.now,
         completed_at=None,
         deadline=intent.deadline,
+        previous_bundle_hash=_running(world, intent.instance_name),
         last_result_status=None,
         error_message=None,
     )
@@ -235,6 +259,7 @@ def _let_go(world: World, intent: LetGo) -> None:
 _DISPATCH: dict[type, Any] = {
     Hold: _hold,
     Admit: _admit,
+    TakeBack: _take_back,
     Start: _start,
     Settle: _settle,
     Requeue: _requeue,

@@ -56,10 +56,11 @@ def order(world: World, intent: Start) -> None:
     working = [agent for agent in world.agents.values() if agent.working]
     assert len(working) < limit_of(world), "more in flight than the limit"
     found = world.rollouts[intent.rollout_name]
-    assert may_send(world, found), f"{intent.target_name} starts when it must not"
+    target = world.targets[intent.target_name]
+    assert may_send(world, found, target), f"{intent.target_name} starts when it must not"
     work = (found.metadata.name, spec_hash(found.spec))
     assert world.history[work] == found.metadata.uid, "this work began for another object"
-    waves(world, found, world.targets[intent.target_name])
+    waves(world, found, target)
     own = found.spec.strategy.max_parallel
     mine = [s for s in world.ledger.values() if s.rollout_name == intent.rollout_name]
     assert own is None or len(mine) <= own, "more in flight than the rollout's own limit"
@@ -68,7 +69,9 @@ def order(world: World, intent: Start) -> None:
 
 def waves(world: World, found: Rollout, target: RolloutTarget) -> None:
     """No target starts before the waves ahead of it have ended, baked and been approved."""
-    mine = [t for t in world.targets.values() if t.spec.rollout_name == found.metadata.name]
+    if target.spec.rollback_of is not None:
+        return
+    mine = updates(world, found)
     for number, wave in enumerate(found.spec.strategy.waves or (), start=1):
         if number >= target.spec.wave:
             return
@@ -85,10 +88,21 @@ def waves(world: World, found: Rollout, target: RolloutTarget) -> None:
             assert world.now >= baked, f"wave {number} has not baked"
 
 
-def may_send(world: World, found: Rollout) -> bool:
-    """I4, and the gates that people and the threshold close."""
+def may_send(world: World, found: Rollout, target: RolloutTarget) -> bool:
+    """I4, and the gates that people and the threshold close; a rollback minds a pause only."""
     in_time = found.spec.override_window or in_window(world)
-    return in_time and not stopped(found) and not world.terminating
+    notes = found.metadata.annotations
+    held = found.spec.paused or PAUSED_BY_ANNOTATION in notes
+    if target.spec.rollback_of is None:
+        held = stopped(found) or found.status.rollback is not None
+    return in_time and not held and not world.terminating
+
+
+def updates(world: World, found: Rollout) -> list[RolloutTarget]:
+    """Return a rollout's targets without those that take back."""
+    name = found.metadata.name
+    mine = (t for t in world.targets.values() if t.spec.rollout_name == name)
+    return [t for t in mine if t.spec.rollback_of is None]
 
 
 def in_window(world: World) -> bool:
@@ -119,7 +133,7 @@ def report(view: TenantView, intent: Report) -> None:
     states: list[str] = [
         t.status.state or "queued"
         for t in view.targets
-        if t.spec.rollout_name == intent.rollout_name
+        if t.spec.rollout_name == intent.rollout_name and t.spec.rollback_of is None
     ]
     assert counts.total == len(states)
     parts = counts.model_dump(exclude={"total"})
@@ -140,10 +154,33 @@ def plan_is_sound(view: TenantView, made: Plan) -> None:
     assert made.wake_at is None or made.wake_at > view.now
 
 
+def taken_back(world: World, found: Rollout) -> None:
+    """Nobody whom a rollback could reach was forgotten, and what it says was done is true."""
+    rollback = found.status.rollback
+    if rollback is None or rollback.completed_at is None:
+        return
+    backs = {t.spec.rollback_of: t for t in world.targets.values() if t.spec.rollback_of}
+    left = {each.instance_name for each in rollback.skipped.examples} if rollback.skipped else set()
+    for target in updates(world, found):
+        name, back = target.spec.instance_name, backs.get(target.metadata.name)
+        if target.status.state == "succeeded" and name not in left:
+            assert back is not None, f"{target.metadata.name} was forgotten"
+        if back is not None and back.status.state == "succeeded":
+            task = back.status.task_id or ""
+            assert (
+                task in world.agents[name].orders
+                or name not in world.instances
+                or (world.instances[name].metadata.uid != target.spec.instance_id)
+            )
+            order = world.agents[name].orders.get(task)
+            assert order is None or order.state == "activated"
+            assert back.spec.bundle_hash == target.status.previous_bundle_hash
+
+
 def at_rest(world: World) -> None:
     """I6 when all is quiet: statuses say what is, and every order in flight has its entry."""
     for found in world.rollouts.values():
-        mine = [t for t in world.targets.values() if t.spec.rollout_name == found.metadata.name]
+        mine = updates(world, found)
         counts = found.status.counts
         if found.status.targets_created and counts is not None:
             assert counts.total == len(mine), f"{found.metadata.name} has lost a target"

@@ -83,8 +83,8 @@ class World:
         if not self.instances:
             self.instances = {each.metadata.name: each for each in fleet(6)}
         if not self.bundles:
-            both = (bundle("1.1.0"), bundle("1.2.0"))
-            self.bundles = {each.metadata.name: each for each in both}
+            known = (bundle("1.0.0"), bundle("1.1.0"), bundle("1.2.0"))
+            self.bundles = {each.metadata.name: each for each in known}
         for name in self.instances:
             self.agents.setdefault(name, Agent(name))
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.core.rollouts import deeds
+from tests.core.rollouts import deeds, oracles
 from tests.core.rollouts.agents import Behaviour
 from tests.core.rollouts.builders import fleet, policy
 from tests.core.rollouts.simulation import Event, World
@@ -33,6 +33,8 @@ strategies = st.sampled_from(
         {},
         {"maxParallel": 1},
         {"onFailure": "continue"},
+        {"onFailure": "rollback"},
+        {"onFailure": "rollback", "waves": [{"count": 2}], "failureThreshold": {"count": 2}},
         {"waves": [{"count": 1, "bakeSeconds": 120, "approval": True}, {"percent": 40}]},
         {"waves": [{"percent": 20}, {"count": 2, "successPercent": 50}], "onFailure": "continue"},
         {"failureThreshold": {"percent": 40, "minExecuted": 2}},
@@ -44,6 +46,7 @@ events: st.SearchStrategy[Event] = st.one_of(
     st.builds(deeds.resume, rollout_names),
     st.builds(deeds.resume, rollout_names),
     st.builds(deeds.approve, rollout_names),
+    st.builds(deeds.take_back, rollout_names),
     st.builds(deeds.cancel, rollout_names, st.sampled_from(["Graceful", "Force"])),
     st.builds(deeds.delete_rollout, rollout_names),
     st.builds(deeds.retry, st.sampled_from(TARGETS)),
@@ -114,6 +117,7 @@ def test_invariants_hold_and_everything_settles(
     for found in world.rollouts.values():
         assert found.status.state in {"succeeded", "failed", "cancelled"}, world.log[-20:]
         assert found.status.completed_at is not None
+        oracles.taken_back(world, found)
     states = {target.status.state for target in world.targets.values()}
     assert states <= {"succeeded", "failed", "uncertain", "cancelled"}
     plans = world.plans

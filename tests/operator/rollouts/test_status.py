@@ -13,8 +13,11 @@ from hydracore_crds.base import find
 from hydracore_crds.rollout_target import RolloutTargetSpec, RolloutTargetStatus
 from hydracore_operator.rollouts import status
 from hydracore_operator.rollouts.outcome import Verdict
+from tests.operator.rollouts import builders
 from tests.operator.rollouts.builders import DIGEST
 from tests.operator.rollouts.fakes import START
+from tests.simulation.agent import SimAgent
+from tests.simulation.oracle import Oracle
 
 TASK = "00000000-0000-4000-8000-000000000001"
 LATER = START + timedelta(minutes=5)
@@ -36,9 +39,12 @@ def target(state: str | None = None, *, attempt: int = 1, **fields: Any) -> Roll
     )
 
 
+INSTANCE = builders.instance("h", SimAgent(TASK, Oracle(), lambda: START))
+
+
 def begin(found: RolloutTarget, attempt: int = 1) -> RolloutTargetStatus | None:
     return status.started(
-        found, attempt=attempt, task_id=TASK, deadline=LATER, hostname="h", now=START
+        found, attempt=attempt, task_id=TASK, deadline=LATER, instance=INSTANCE, now=START
     )
 
 
@@ -55,6 +61,7 @@ def test_a_queued_target_starts(state: str | None) -> None:
     assert made.error_message is None
     assert made.last_result_status is None
     assert made.observed_generation == 4
+    assert (made.hostname, made.previous_bundle_hash) == ("h", "0" * 64)
     condition = find(made.conditions, "Succeeded")
     assert condition is not None
     assert (condition.status, condition.reason) == ("Unknown", "Running")
