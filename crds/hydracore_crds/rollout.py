@@ -146,6 +146,7 @@ class RolloutSpec(Wire):
             "scope",
             "selector",
             "instanceNames",
+            "dynamic",
             "force",
             "overrideWindow",
             "initiatedBy",
@@ -178,6 +179,10 @@ class RolloutSpec(Wire):
         min_length=1,
         max_length=1000,
         json_schema_extra={"x-kubernetes-list-type": "set"},
+    )
+    dynamic: bool = Field(
+        default=False,
+        description="Instances that match later join, in the last wave, until it has ended.",
     )
     force: bool = Field(
         default=False, description="Also where the digest is already there: redeploy."
@@ -280,10 +285,12 @@ class RolloutStatus(Wire):
     artifact: PinnedArtifact | None = None
     admitted_at: Time | None = Field(
         default=None,
-        description="When its instances were chosen; those created later are no part of it.",
+        description="When its instances were chosen; those created later are no part of it, "
+        "unless spec.dynamic lets them join.",
     )
     targets_created: bool | None = Field(
-        default=None, description="The set of targets is complete and does not grow any more."
+        default=None,
+        description="The set of targets is complete; only with spec.dynamic it still grows.",
     )
     plan_hash: ShortText | None = Field(
         default=None,

@@ -26,6 +26,7 @@ async def test_defaults(rollouts: Door) -> None:
     assert (await rollouts.check(GOOD))["spec"] == {
         **GOOD["spec"],
         "scope": "fleet",
+        "dynamic": False,
         "force": False,
         "overrideWindow": False,
         "paused": False,

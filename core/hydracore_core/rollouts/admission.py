@@ -31,7 +31,7 @@ def admit(
         rollout: The rollout.
         touched: By slug, the names of instances that newer rollouts have touched.
     """
-    if rollout.admitted or rollout.stored_final or rollout.cancel is not None:
+    if rollout.stored_final or rollout.cancel is not None or not rollout.growing:
         return
     if not held(rollout) or scope.view.terminating or rollout.refused is not None:
         return

@@ -31,11 +31,12 @@ def divide(
     found = dict(existing)
     taken = Counter(existing.values())
     room = _room(waves, kept, len(chosen))
+    last = len(kept) if kept else len(waves) + 1
     for name in sorted(chosen.keys() - existing.keys()):
         number = _by_label(waves, chosen[name])
         if number is None:
             free = (n for n, size in enumerate(room, start=1) if taken[n] < size)
-            number = next(free, len(waves) + 1)
+            number = next(free, last)
         found[name] = number
         taken[number] += 1
     return found

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Literal
 
 from hydracore_core.policies import effective_mode
 from hydracore_core.rollouts.scope import TenantScope
+from hydracore_core.rollouts.texts import at
 from hydracore_crds import Instance, RolloutTarget, UpdatePolicy
-from hydracore_crds.conditions import SKIP_NOT_RUNNING, SKIP_POLICY_DISABLED
+from hydracore_crds.base import find
+from hydracore_crds.conditions import (
+    AGENT_HEALTHY,
+    SKIP_NOT_RUNNING,
+    SKIP_POLICY_DISABLED,
+    SKIP_UNREACHABLE,
+)
 from hydracore_crds.names import PAUSED_ANNOTATION
 
 Verdict = tuple[Literal["drop", "wait"], str, str]
@@ -46,14 +54,21 @@ def gone(scope: TenantScope, target: RolloutTarget) -> str | None:
     return None
 
 
-def obstacle(scope: TenantScope, instance: Instance, *, forced: bool) -> Verdict | None:
+def obstacle(
+    scope: TenantScope, instance: Instance, *, forced: bool, patience: timedelta
+) -> Verdict | None:
     """Say what keeps an instance from being updated now; None if nothing does.
 
     An instance that needs a person (failed, error) or whose owner has switched updates off since
     drops out, so that the rollout can end. One that may come back by itself (provisioning, agent
     unreachable, reconciling paused) waits, and others go first. A target whose instance already
     reports the digest is started all the same: only the agent's own answer makes it succeed.
-    ``forced`` ones do not mind the owner's wish for no updates.
+
+    Args:
+        scope: The tenant.
+        instance: The instance.
+        forced: The owner's wish for no updates does not count.
+        patience: How long an agent may have been unreachable before its instance drops out.
     """
     name = instance.metadata.name
     state = instance.status.state
@@ -65,7 +80,21 @@ def obstacle(scope: TenantScope, instance: Instance, *, forced: bool) -> Verdict
     if state != "running":
         return ("wait", SKIP_NOT_RUNNING, f"{name} is {state or 'not provisioned yet'}")
     if instance.status.health_status == "unreachable":
-        return ("wait", "AgentUnreachable", f"{name} is unreachable")
+        return _unreachable(scope, instance, patience)
     if instance.metadata.annotations.get(PAUSED_ANNOTATION) == "true":
         return ("wait", "Paused", f"{name} is paused (annotation {PAUSED_ANNOTATION})")
     return None
+
+
+def _unreachable(scope: TenantScope, instance: Instance, patience: timedelta) -> Verdict:
+    """Let an agent that has just fallen silent come back; else nobody waits for it for ever."""
+    name = instance.metadata.name
+    healthy = find(instance.status.conditions, AGENT_HEALTHY)
+    if healthy is None or healthy.status == "True":
+        return ("wait", SKIP_UNREACHABLE, f"{name} is unreachable")
+    until = healthy.last_transition_time + patience
+    if scope.now >= until:
+        text = f"the agent of {name} has been unreachable since {at(healthy.last_transition_time)}"
+        return ("drop", SKIP_UNREACHABLE, f"{text}: repair it, then redeploy to it")
+    scope.wakes.append(until)
+    return ("wait", SKIP_UNREACHABLE, f"{name} is unreachable")

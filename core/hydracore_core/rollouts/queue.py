@@ -51,7 +51,7 @@ def decide_queues(scope: TenantScope) -> None:
 def _first_that_asks(scope: TenantScope) -> int:
     """Return the index of the oldest rollout that minds newer ones; nothing below is touched."""
     for index, rollout in enumerate(scope.rollouts):
-        fresh = not rollout.admitted and not rollout.stored_final
+        fresh = rollout.growing and not rollout.stored_final
         busy = rollout.queued or fresh or rollout.rollback is not None
         if busy or any(True for _ in wanted(rollout)):
             return index

@@ -141,6 +141,11 @@ class RolloutScope(Shelves):
         return self.rollout.status.state in FINAL_STATES
 
     @property
+    def growing(self) -> bool:
+        """Whether targets may still be added to it."""
+        return not self.rollout.status.targets_created or self.rollout.spec.dynamic
+
+    @property
     def admitted(self) -> bool:
         """Whether the set of its targets is complete."""
         return bool(self.rollout.status.targets_created) or self.completed is not None

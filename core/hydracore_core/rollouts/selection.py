@@ -105,7 +105,10 @@ def select(
     chosen: dict[str, Instance] = {}
     left_out: dict[str, str] = {}
     have = {target.spec.instance_name for target in existing}
-    matched = sorted(_matched(spec, instances, status.admitted_at), key=lambda i: i.metadata.name)
+    matched = sorted(
+        _matched(spec, instances, None if spec.dynamic else status.admitted_at),
+        key=lambda i: i.metadata.name,
+    )
     for instance in matched:
         name = instance.metadata.name
         reason = None if name in have else _skip_reason(instance, spec, artifact, policy, newer)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from hydracore_core.rollouts.begin import may_start
-from hydracore_core.rollouts.instances import obstacle
+from hydracore_core.rollouts.instances import Verdict, obstacle
 from hydracore_core.rollouts.model import Settle, Start
 from hydracore_core.rollouts.rollback import newest_first
 from hydracore_core.rollouts.scope import Gate, RolloutScope, TenantScope, queue_key
@@ -54,7 +54,7 @@ def _fill(scope: TenantScope, rollout: RolloutScope, room: int) -> None:
             blocked[name] = f"{name} has another order in flight"
             continue
         instance = scope.instances[name]
-        verdict = obstacle(scope, instance, forced=_forced(rollout))
+        verdict = in_the_way(scope, rollout, instance)
         if verdict is None:
             _start(scope, rollout, target, instance)
         elif verdict[0] == "drop":
@@ -73,9 +73,15 @@ def _in_turn(rollout: RolloutScope) -> list[RolloutTarget]:
     return newest_first(rollout)
 
 
-def _forced(rollout: RolloutScope) -> bool:
-    """Whether the owner's wish for no updates does not count."""
-    return rollout.rollout.spec.force or rollout.rollback is not None
+def in_the_way(scope: TenantScope, rollout: RolloutScope, instance: Instance) -> Verdict | None:
+    """Say what keeps an instance from being updated by this rollout now; None if nothing does."""
+    spec = rollout.rollout.spec
+    return obstacle(
+        scope,
+        instance,
+        forced=spec.force or rollout.rollback is not None,
+        patience=timedelta(seconds=spec.strategy.target_timeout_seconds),
+    )
 
 
 def _start(

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from hydracore_core.rollouts.halts import Trouble, halt
 from hydracore_core.rollouts.scope import Gate, RolloutScope, TenantScope
+from hydracore_core.rollouts.starts import in_the_way
 from hydracore_core.rollouts.texts import at, called, count, known_as, listed
 from hydracore_core.rollouts.thresholds import failures
 from hydracore_core.rollouts.wishes import approval, approved_by
@@ -105,8 +106,16 @@ class _Wave:
         return f"{self._number}@{self._plan}"
 
     def under_way(self) -> bool:
-        """Whether one of its targets is still to be run, or runs."""
-        return any(self._mine(self._rollout.queued)) or any(self._mine(self._rollout.in_progress))
+        """Whether one of its targets is still to be run, or runs.
+
+        Once another one has run, those that cannot be reached for now are not waited for.
+        """
+        if any(self._mine(self._rollout.in_progress)):
+            return True
+        queued = list(self._mine(self._rollout.queued))
+        if not any(self._mine(self._rollout.executed_targets())):
+            return bool(queued)
+        return not all(self._out_of_reach(target) for target in queued)
 
     def failure(self) -> Trouble | None:
         """Return why it is not good enough to go on, if anything is left to go on with."""
@@ -176,6 +185,13 @@ class _Wave:
         if said is not None and said not in passed:
             text += f" (what was approved, {said[:80]}, is another wave or plan)"
         return Gate(AWAITING_APPROVAL, text)
+
+    def _out_of_reach(self, target: RolloutTarget) -> bool:
+        instance = self._scope.instances.get(target.spec.instance_name)
+        if instance is None:
+            return False
+        verdict = in_the_way(self._scope, self._rollout, instance)
+        return verdict is not None and verdict[0] == "wait"
 
     def _mine(self, targets: Iterable[RolloutTarget]) -> Iterable[RolloutTarget]:
         return (t for t in targets if t.spec.wave == self._number)

@@ -6,7 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 from hydracore_crds import Instance, Rollout
-from hydracore_crds.base import format_time
+from hydracore_crds.base import format_time, set_condition
+from hydracore_crds.conditions import AGENT_HEALTHY, UNREACHABLE
 from hydracore_crds.names import (
     APPROVE_ANNOTATION,
     APPROVED_BY_ANNOTATION,
@@ -210,6 +211,27 @@ def change_instance(name: str, **status: Any) -> Event:
             changed = found.status.model_copy(update=status)
             world.instances[name] = found.model_copy(update={"status": changed})
             world.say(name, ", ".join(f"{key} = {value}" for key, value in status.items()))
+
+    return event
+
+
+def go_offline(name: str) -> Event:
+    """Let the health loop find out that an agent does not answer."""
+
+    def event(world: World) -> None:
+        found = world.instances[name]
+        told = set_condition(
+            found.status.conditions,
+            AGENT_HEALTHY,
+            "False",
+            reason=UNREACHABLE,
+            message="",
+            now=world.now,
+            generation=1,
+        )
+        change_instance(name, health_status="unreachable")(world)
+        status = world.instances[name].status.model_copy(update={"conditions": told})
+        world.instances[name] = world.instances[name].model_copy(update={"status": status})
 
     return event
 

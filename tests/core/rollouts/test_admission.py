@@ -57,6 +57,20 @@ def test_an_instance_that_is_created_later_is_no_part_of_it() -> None:
     assert [draft.instance_name for draft in admit.targets] == [early.metadata.name]
 
 
+def test_a_dynamic_one_takes_in_who_comes_later_until_it_has_ended() -> None:
+    status = {"artifact": pin(bundle()), "admitted_at": NOW, "targets_created": True}
+    owner, (a, late) = rollout(status=status, dynamic=True), fleet(2)
+    late.metadata.creation_timestamp = NOW + timedelta(hours=1)
+    made = decide(rollouts=[owner], targets=[target(owner, a)], instances=[a, late])
+    (admit,) = of(made, Admit)
+    assert [draft.instance_name for draft in admit.targets] == [late.metadata.name]
+    ended = owner.model_copy(
+        update={"status": owner.status.model_copy(update={"state": "succeeded"})}
+    )
+    there = [target(ended, a, state="succeeded")]
+    assert of(decide(rollouts=[ended], targets=there, instances=[a, late]), Admit) == []
+
+
 def test_one_that_has_ended_so_far_goes_on_while_targets_are_missing() -> None:
     owner, (a, _) = rollout(status={"artifact": pin(bundle())}), fleet(2)
     done = target(owner, a, state="succeeded", attempt=1)

@@ -114,6 +114,27 @@ def cancelled_and_taken_back(seed: int) -> World:
     return world
 
 
+def late_joiners(seed: int) -> World:
+    """A dynamic rollout: who matches later joins in the last wave, until all have ended."""
+    world = World(NOON, seed)
+    world.instances["a-5"] = instance("a-5", state="provisioning")
+    deeds.create(dynamic=True, strategy={"waves": [{"name": "canary", "count": 1}]})(world)
+    world.at(5, deeds.create_instance("a-9"))
+    world.at(6, deeds.change_instance("a-5", state="running"))
+    world.at(40, deeds.create_instance("a-8"))
+    world.run(60)
+    return world
+
+
+def offline_canary(seed: int) -> World:
+    """An agent goes offline in its wave: the others go on, it gets its time, then drops out."""
+    world = World(NOON, seed)
+    deeds.create(strategy={"waves": [{"count": 3}], "targetTimeoutSeconds": 1800})(world)
+    world.at(1, deeds.go_offline("a-2"))
+    world.run(60)
+    return world
+
+
 def window_edges(seed: int) -> World:
     """Window 22:00 to 23:00: nothing before, nothing new after, the rest the next day."""
     world = World(EVENING, seed, policy=policy(2, window=(22, 23)))
@@ -376,6 +397,8 @@ SCENARIOS: tuple[Callable[[int], World], ...] = (
     wave_not_good_enough,
     sick_while_baking,
     taken_back_by_itself,
+    late_joiners,
+    offline_canary,
     taken_back_by_a_person,
     cancelled_and_taken_back,
     window_edges,

@@ -7,10 +7,12 @@ import pytest
 
 from hydracore_core.rollouts.model import Plan, Report, Settle, Start
 from hydracore_core.rollouts.plan import plan
+from hydracore_crds import Instance
 from hydracore_crds.instance import InstanceUpdatePolicy
 from hydracore_crds.names import PAUSED_ANNOTATION
 from tests.core.rollouts.builders import (
     NOW,
+    condition,
     fleet,
     instance,
     of,
@@ -141,6 +143,26 @@ def test_one_that_may_come_back_is_passed_over_and_blocks_nobody(fields: dict[st
     assert started(alone) == []
     assert reason(alone) == "WaitingForInstance"
     assert any("a-0" in note.text for note in alone.notes)
+
+
+def test_an_agent_that_stays_unreachable_drops_out_after_the_targets_time() -> None:
+    def silent_for(minutes: int) -> Instance:
+        found = instance("a-0", health="unreachable")
+        since = NOW - timedelta(minutes=minutes)
+        told = condition("AgentHealthy", "False", "Unreachable")
+        found.status.conditions = [told.model_copy(update={"last_transition_time": since})]
+        return found
+
+    patient = decide(instances=[silent_for(14), instance("a-1")])
+    assert of(patient, Settle) == []
+    assert patient.wake_at == NOW + timedelta(minutes=1)
+    (settle,) = of(decide(instances=[silent_for(15), instance("a-1")]), Settle)
+    assert (settle.target_name, settle.state, settle.reason) == (
+        "r1-00000",
+        "cancelled",
+        "AgentUnreachable",
+    )
+    assert "repair it, then redeploy" in settle.message
 
 
 def test_a_paused_instance_is_left_alone() -> None:

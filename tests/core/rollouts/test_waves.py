@@ -115,6 +115,16 @@ def test_enough_of_those_that_ran_must_have_succeeded(
         )
 
 
+def test_an_agent_out_of_reach_does_not_hold_the_wave_once_another_has_run() -> None:
+    there = [FLEET[0], instance("a-1", health="unreachable"), *FLEET[2:]]
+    made, status = decide(two_waves({}), "sq", there=there)
+    assert started(made) == ["a-2", "a-3"]
+    assert states(status)[0] == "passed"
+    nobody, status = decide(two_waves({}), "qq", there=[there[1], there[1], *FLEET[2:]])
+    assert started(nobody) == []
+    assert states(status)[0] == "running"
+
+
 def test_the_last_wave_needs_no_share_of_successes() -> None:
     owner = two_waves({}, failureThreshold={"count": 9})
     _, status = decide(owner, "ss", "sf")

@@ -36,6 +36,22 @@ async def test_targets_start_while_others_are_still_being_created() -> None:
         assert len(world.oracle.activated) == BATCH + 2
 
 
+async def test_an_instance_that_comes_later_joins_a_dynamic_rollout() -> None:
+    async with World(instances=2, limit=2) as world:
+        for agent in world.all_agents():
+            agent.hold = True
+        rollout = world.roll(dynamic=True)
+        world.operator()
+        await world.until(lambda: len(world.oracle.in_flight) == 2, "two in flight")
+        world.add_instance("late")
+        await world.until(lambda: len(world.targets()) == 3, "the third target")
+        for agent in world.all_agents():
+            agent.hold = False
+            agent.release()
+        await world.finished(rollout, "succeeded")
+        assert len(world.oracle.activated) == 3
+
+
 async def test_a_cancel_stops_the_creation() -> None:
     async with World(instances=BATCH * 2, limit=1) as world:
         second = asyncio.Event()
