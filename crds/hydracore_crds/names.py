@@ -24,6 +24,19 @@ CANCEL_ANNOTATION = "hydracore.io/cancel"
 CANCELLED_BY_ANNOTATION = "hydracore.io/cancelled-by"
 """On a Rollout: who cancelled it by REST."""
 
+CREATED_BY_ANNOTATION = "hydracore.io/created-by"
+"""On a Rollout: the Kubernetes user who created it, where REST did not. Stamped by the API server
+(``manifests/stamps``), as ``kubernetes-user NAME``."""
+
+SPEC_PAUSED_BY_ANNOTATION = "hydracore.io/spec-paused-by"
+"""On a Rollout: who last set ``spec.paused``. Stamped by the API server."""
+
+RESUMED_BY_ANNOTATION = "hydracore.io/resumed-by"
+"""On a Rollout: who last resumed it. Written by REST's resume, else stamped by the API server."""
+
+RETRIED_BY_ANNOTATION = "hydracore.io/retried-by"
+"""On a RolloutTarget: who last raised ``spec.attempt``. Written by REST's retry, else stamped."""
+
 RESUMED_AT_ANNOTATION = "hydracore.io/resumed-at"
 """On a Rollout: RFC 3339 time at which a person resumed it; failures before it were accepted.
 

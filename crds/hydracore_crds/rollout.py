@@ -22,6 +22,7 @@ from hydracore_crds.base import (
     immutable,
     rules,
 )
+from hydracore_crds.transition import MAX_TRANSITIONS, Transition
 
 RolloutState = Literal["queued", "in_progress", "paused", "succeeded", "failed", "cancelled"]
 FINAL_STATES: frozenset[str] = frozenset({"succeeded", "failed", "cancelled"})
@@ -314,6 +315,11 @@ class RolloutStatus(Wire):
         description="Failures up to this time no longer count towards the threshold.",
     )
     message: Message | None = None
+    transitions: list[Transition] = Field(
+        default_factory=list,
+        max_length=MAX_TRANSITIONS,
+        description="The newest steps, oldest first; history keeps all.",
+    )
     conditions: Conditions = Field(default_factory=list)
 
 

@@ -24,6 +24,7 @@ from hydracore_crds.base import (
     immutable,
     rules,
 )
+from hydracore_crds.transition import MAX_TRANSITIONS, Transition
 
 TargetState = Literal["queued", "in_progress", "succeeded", "failed", "uncertain", "cancelled"]
 TERMINAL_STATES: frozenset[str] = frozenset({"succeeded", "failed", "uncertain", "cancelled"})
@@ -94,6 +95,11 @@ class RolloutTargetStatus(Wire):
     error_message: Message | None = None
     detail: dict[Annotated[str, StringConstraints(max_length=63)], Message] | None = Field(
         default=None, max_length=32, description="What the agent said about it, for people."
+    )
+    transitions: list[Transition] = Field(
+        default_factory=list,
+        max_length=MAX_TRANSITIONS,
+        description="The newest steps, oldest first; history keeps all.",
     )
     conditions: Conditions = Field(default_factory=list)
 

@@ -21,6 +21,7 @@ from hydracore_history.records import (
     StageReport,
     StageResult,
     Tombstone,
+    TransitionRecord,
 )
 
 __all__ = [
@@ -42,4 +43,5 @@ __all__ = [
     "StageReport",
     "StageResult",
     "Tombstone",
+    "TransitionRecord",
 ]

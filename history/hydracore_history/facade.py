@@ -16,6 +16,7 @@ from hydracore_history.provision_log import ProvisionLog
 from hydracore_history.rollouts import RolloutArchive
 from hydracore_history.stages import Stages
 from hydracore_history.tombstones import Tombstones
+from hydracore_history.transitions import Transitions
 
 
 class History:
@@ -43,6 +44,7 @@ class History:
         self.executions = Executions(self._database)
         self.rollouts = RolloutArchive(self._database)
         self.actions = ActionArchive(self._database)
+        self.transitions = Transitions(self._database)
 
     @property
     def shown_url(self) -> str:

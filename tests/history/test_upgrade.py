@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from hydracore_history import History, SchemaOutdated
 from hydracore_history.database import Database
 from hydracore_history.migrate import config, head
+from tests.history.steps import step
 
 TESTDATA = Path(__file__).parent / "testdata"
 NOON = datetime(2030, 5, 1, 12, tzinfo=UTC)
@@ -129,6 +130,8 @@ async def test_what_ran_and_actions_can_be_stored(upgraded: History) -> None:
     action = {"metadata": {"name": "a1"}, "spec": {"instanceName": "one"}}
     await upgraded.actions.archive(action, tenant_id="t", namespace="ns", uid="a-9", at=NOON)
     assert await upgraded.actions.holds(action, uid="a-9")
+    await upgraded.transitions.record([step("r-9", 0, NOON)])
+    assert await upgraded.transitions.of_rollout("r-9") == [step("r-9", 0, NOON)]
 
 
 async def tables(url: str) -> set[str]:

@@ -17,6 +17,7 @@ from hydracore_operator.rollouts.ledger import Ledger
 from hydracore_operator.rollouts.start import flush
 from hydracore_operator.rollouts.tenant import Tenant
 from hydracore_operator.rollouts.timing import Timing
+from hydracore_operator.rollouts.trail import StoredTrail
 from hydracore_operator.rollouts.view import build_view
 from hydracore_operator.rollouts.writes import Writes
 
@@ -114,7 +115,8 @@ class TenantReconciler:
             namespace=namespace,
             namespace_uid=uid,
         )
-        writes = Writes(ctx.kube, conflicts=self._timing.conflicts)
+        trail = StoredTrail(ctx.stores, ctx.now)
+        writes = Writes(ctx.kube, conflicts=self._timing.conflicts, trail=trail)
         return Tenant(ctx, namespace, uid, epoch, ledger, self._timing, writes)
 
     async def _read_afresh(self, tenant: Tenant) -> None:

@@ -13,6 +13,8 @@ from hydracore_kube import Conflict, KubeClient, NotFound, ObjectStore
 
 R = TypeVar("R", bound=Resource)
 T = TypeVar("T")
+Trail = Callable[[Resource, Wire], Wire]
+"""From an object and the status it shall have, to that status with the steps it took."""
 
 
 class ContendedError(Exception):
@@ -22,10 +24,13 @@ class ContendedError(Exception):
 class Writes:
     """Writes statuses and finalizers, and puts every answer into its store."""
 
-    def __init__(self, kube: KubeClient, *, conflicts: int) -> None:
-        """Take the client and how often one write may be decided again."""
+    def __init__(
+        self, kube: KubeClient, *, conflicts: int, trail: Trail = lambda _obj, status: status
+    ) -> None:
+        """Take the client, how often one write may be decided again, and what notes the steps."""
         self._kube = kube
         self._conflicts = conflicts
+        self._trail = trail
 
     async def status(
         self, store: ObjectStore[R], obj: R, decide: Callable[[R], Wire | None]
@@ -50,7 +55,7 @@ class Writes:
             if wanted is None:
                 return None
             try:
-                written = await self._kube.update_status(obj, wanted)
+                written = await self._kube.update_status(obj, self._trail(obj, wanted))
             except NotFound:
                 return None
             except Conflict:
