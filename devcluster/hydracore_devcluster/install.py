@@ -28,7 +28,11 @@ NOT_INSTALLED = frozenset({"../crds", "workloads"})
 """Parts of the manifests that are not applied from there: the definitions come from their own
 folder, and the services run as processes of this machine instead of pods."""
 
+STAMPS = "stamps"
+"""The part that needs policies which change objects; left out where the cluster has none."""
+
 _ESTABLISHED_SECONDS = 30.0
+_STAMPING = ("/apis/admissionregistration.k8s.io/v1", "mutatingadmissionpolicies")
 _POLL_SECONDS = 0.05
 _PROBE = "/apis/hydracore.io/v1alpha1/instances?limit=1"
 
@@ -45,6 +49,12 @@ _PATHS = {
     ),
     "ValidatingAdmissionPolicyBinding": (
         "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings/{name}"
+    ),
+    "MutatingAdmissionPolicy": (
+        "/apis/admissionregistration.k8s.io/v1/mutatingadmissionpolicies/{name}"
+    ),
+    "MutatingAdmissionPolicyBinding": (
+        "/apis/admissionregistration.k8s.io/v1/mutatingadmissionpolicybindings/{name}"
     ),
     "CustomResourceDefinition": ("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{name}"),
 }
@@ -77,6 +87,9 @@ async def install(cluster: Cluster, project: ProjectLayout) -> Accounts:
     definitions = _read(sorted(project.crds.glob("*.yaml")))
     manifests = _read(_resources(project.manifests))
     async with await Api.connect(cluster.admin_kubeconfig) as api:
+        stamps = project.manifests / STAMPS
+        if stamps.is_dir() and await _serves(api, *_STAMPING):
+            manifests += _read(_resources(stamps))
         namespaces = [m for m in manifests if m[1]["kind"] == "Namespace"]
         others = [m for m in manifests if m[1]["kind"] != "Namespace"]
         await asyncio.gather(*(_apply(api, *m) for m in [*definitions, *namespaces]))
@@ -124,6 +137,15 @@ async def _apply(api: Api, file: Path, manifest: dict[str, Any]) -> None:
         raise InstallFailedError(
             f"{kind} {metadata['name']} ({file}) was not applied: {error}"
         ) from error
+
+
+async def _serves(api: Api, version: str, resource: str) -> bool:
+    """Whether a group and version has this resource."""
+    try:
+        found = await api.json("GET", version)
+    except (ApiError, ApiUnreachableError) as error:
+        raise InstallFailedError(f"{version} cannot be read: {error}") from error
+    return any(one["name"] == resource for one in found["resources"])
 
 
 async def _established(api: Api, name: str) -> None:

@@ -71,6 +71,13 @@ class OperatorSettings(StoreSettings):
         description="How long finished objects that REST or the operator made stay in the "
         "cluster; history (SQL) keeps them.",
     )
+    finished_keep: int = Field(
+        default=50,
+        ge=1,
+        le=10000,
+        description="How many finished rollouts that REST or the operator made stay in the "
+        "cluster for each tenant, the newest; older ones go before their time to live is over.",
+    )
     orphan_grace_seconds: float = Field(
         default=300,
         ge=1,

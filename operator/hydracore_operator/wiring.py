@@ -31,7 +31,11 @@ class Factories:
 def default_factories() -> Factories:
     """Return the operator's own reconcilers. Imported here, so that tests can do without."""
     from hydracore_operator.actions import ActionReconciler  # noqa: PLC0415
-    from hydracore_operator.archive import ArchiveReconciler, archived_kinds  # noqa: PLC0415
+    from hydracore_operator.archive import (  # noqa: PLC0415
+        ArchiveReconciler,
+        StepRecorder,
+        archived_kinds,
+    )
     from hydracore_operator.bundles import BundleReconciler  # noqa: PLC0415
     from hydracore_operator.health import HealthLoop, Together, Verdicts  # noqa: PLC0415
     from hydracore_operator.instances import Collector, InstanceReconciler  # noqa: PLC0415
@@ -46,7 +50,9 @@ def default_factories() -> Factories:
         policies=PolicyReconciler,
         tenants=TenantReconciler,
         archive=lambda ctx: ArchiveReconciler(ctx, archived_kinds(ctx)),
-        health=lambda ctx: Together(HealthLoop(ctx, verdicts=verdicts), Collector(ctx)),
+        health=lambda ctx: Together(
+            HealthLoop(ctx, verdicts=verdicts), Collector(ctx), StepRecorder(ctx)
+        ),
     )
 
 

@@ -10,16 +10,19 @@ import pytest
 import yaml
 
 from hydracore_crds import KINDS
-from hydracore_devcluster.install import NOT_INSTALLED, _resources
+from hydracore_devcluster.client import Api
+from hydracore_devcluster.install import NOT_INSTALLED, STAMPS, _resources, _serves
 from hydracore_devcluster.layout import ProjectLayout
+from tests.conftest import TestCluster
+
+COMPONENTS = {"s3", "stamps"}
 
 
 def documents(project: ProjectLayout) -> list[dict[str, Any]]:
-    component = project.manifests / "s3"  # patches: no documents of their own
     files = [
         path
         for path in project.manifests.rglob("*.yaml")
-        if path.name != "kustomization.yaml" and component not in path.parents
+        if path.name != "kustomization.yaml" and path.parent.name not in COMPONENTS
     ]
     return [d for f in files for d in yaml.safe_load_all(f.read_text()) if d]
 
@@ -61,6 +64,23 @@ def test_the_installer_leaves_the_services_out(project: ProjectLayout) -> None:
     }
     listed = yaml.safe_load((project.manifests / "kustomization.yaml").read_text())["resources"]
     assert set(listed) >= NOT_INSTALLED
+
+
+@pytest.mark.cluster
+async def test_names_are_stamped_where_the_cluster_can(
+    admin_api: Api, project: ProjectLayout, cluster: TestCluster
+) -> None:
+    path = "/apis/admissionregistration.k8s.io/v1/mutatingadmissionpolicies"
+    installed = {one["metadata"]["name"] for one in (await admin_api.json("GET", path))["items"]}
+    files = _resources(project.manifests / STAMPS)
+    assert installed >= {d["metadata"]["name"] for f in files for d in load_all(f)}
+
+
+@pytest.mark.cluster
+async def test_a_cluster_that_cannot_stamp_is_told_apart(admin_api: Api) -> None:
+    assert await _serves(admin_api, "/apis/admissionregistration.k8s.io/v1", "nosuchpolicies") is (
+        False
+    )
 
 
 def load_all(file: Path) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,11 +11,21 @@ import yaml
 
 from hydracore_crds import KINDS
 from hydracore_devcluster.layout import ProjectLayout
-from tests.packaging.support import JSON, SERVICES, only, pod_spec, pods, service_container
+from tests.packaging.support import (
+    JSON,
+    SERVICES,
+    dump,
+    load,
+    only,
+    pod_spec,
+    pods,
+    service_container,
+)
 
 PEOPLE = ("viewer", "editor", "admin", "out-of-window", "restore")
 ROLES = {"Role": ["operator"], "ClusterRole": ["operator", "api", *PEOPLE]}
 RELEASE = "trial-hydracore-"
+STAMPS = "MutatingAdmissionPolicy"
 
 
 @pytest.mark.parametrize(("kind", "name"), [(k, n) for k, names in ROLES.items() for n in names])
@@ -44,6 +55,27 @@ def test_the_policies_are_the_same(
     folder = project.manifests / "policies"
     listed = yaml.safe_load((folder / "kustomization.yaml").read_text())["resources"]
     assert len(theirs) >= len(listed) == len(list(folder.glob("*.yaml"))) - 1
+
+
+def test_the_stamps_are_the_same(
+    render: Callable[..., list[JSON]], chart: list[JSON], project: ProjectLayout
+) -> None:
+    """The chart has them where the cluster does; kustomize cannot ask: there it is a component."""
+    folder = project.manifests / "stamps"
+    listed = yaml.safe_load((folder / "kustomization.yaml").read_text())["resources"]
+    assert len(listed) == len(list(folder.glob("*.yaml"))) - 1
+    theirs = load("---\n".join((folder / one).read_text() for one in listed))
+    capable = render("--api-versions", "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy")
+    ours, none = ([d for d in found if d["kind"].startswith(STAMPS)] for found in (capable, chart))
+    assert none == []
+    named = load(dump(ours).replace(RELEASE, "hydracore-"))
+    assert specs(named) == specs(theirs)
+    bound = {d["spec"]["policyName"] for d in theirs if d["kind"] == f"{STAMPS}Binding"}
+    assert bound == {d["metadata"]["name"] for d in theirs if d["kind"] == STAMPS}
+
+
+def specs(objects: list[JSON]) -> dict[tuple[str, str], JSON]:
+    return {(d["kind"], d["metadata"]["name"]): d["spec"] for d in objects}
 
 
 def test_every_policy_is_bound_and_denies(kustomized: list[JSON]) -> None:

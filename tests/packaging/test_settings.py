@@ -124,6 +124,7 @@ def test_the_values_default_to_the_settings_defaults(project: ProjectLayout) -> 
         "healthIntervalSeconds": "health_interval_seconds",
         "agentTrialSeconds": "agent_trial_seconds",
         "finishedTtlSeconds": "finished_ttl_seconds",
+        "finishedKeep": "finished_keep",
         "workers": "workers",
         "logLevel": "log_level",
     }
@@ -139,6 +140,7 @@ def test_every_value_of_the_operator_arrives(
         "healthIntervalSeconds": 2.5,
         "agentTrialSeconds": 7,
         "finishedTtlSeconds": 2592000,
+        "finishedKeep": 7,
         "workers": 3,
         "logLevel": "DEBUG",
     }
@@ -148,6 +150,7 @@ def test_every_value_of_the_operator_arrives(
     assert taken.health_interval_seconds == 2.5
     assert taken.agent_trial_seconds == 7
     assert taken.finished_ttl_seconds == 2592000
+    assert taken.finished_keep == 7
     assert taken.workers == 3
     assert taken.log_level == "DEBUG"
     assert taken.operator_namespace == "there"

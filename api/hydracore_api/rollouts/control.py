@@ -22,6 +22,7 @@ from hydracore_crds.names import (
     CANCELLED_BY_ANNOTATION,
     PAUSED_BY_ANNOTATION,
     RESUMED_AT_ANNOTATION,
+    RESUMED_BY_ANNOTATION,
 )
 from hydracore_kube import Conflict as KubeConflict
 from hydracore_kube import NotFound as KubeNotFound
@@ -72,6 +73,7 @@ async def resume(services: Services, principal: Principal, rollout_id: str) -> R
         return {
             PAUSED_BY_ANNOTATION: None,
             RESUMED_AT_ANNOTATION: format_time(_resume_time(rollout, services.now())),
+            RESUMED_BY_ANNOTATION: principal.actor,
         }
 
     return await _annotate(services, principal, rollout_id, decide)

@@ -16,6 +16,7 @@ from hydracore_core.rollouts.plan import plan
 from hydracore_crds import Rollout, RolloutTarget
 from hydracore_crds.base import find as find_condition
 from hydracore_crds.conditions import RETRY_REFUSED, SUCCEEDED
+from hydracore_crds.names import RETRIED_BY_ANNOTATION
 from hydracore_crds.update_policy import DEFAULT_NAME
 from hydracore_kube import Conflict as KubeConflict
 from hydracore_kube import NotFound as KubeNotFound
@@ -50,6 +51,7 @@ async def retry(
             "metadata": {
                 "uid": target.metadata.uid,
                 "resourceVersion": target.metadata.resource_version,
+                "annotations": {RETRIED_BY_ANNOTATION: principal.actor},
             },
             "spec": {"attempt": wanted},
         }

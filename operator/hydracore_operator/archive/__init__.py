@@ -9,6 +9,7 @@ from hydracore_crds import InstanceAction, Rollout
 from hydracore_operator.archive.actions import ActionArchiver
 from hydracore_operator.archive.kinds import Archivable
 from hydracore_operator.archive.reconciler import ArchiveReconciler
+from hydracore_operator.archive.recorder import StepRecorder
 from hydracore_operator.archive.release import release
 from hydracore_operator.archive.rollouts import RolloutArchiver
 from hydracore_operator.context import Context
@@ -27,6 +28,7 @@ __all__ = [
     "Archivable",
     "ArchiveReconciler",
     "RolloutArchiver",
+    "StepRecorder",
     "archived_kinds",
     "release",
 ]

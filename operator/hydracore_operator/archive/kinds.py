@@ -7,10 +7,19 @@ from typing import Protocol, TypeVar
 
 from hydracore_crds import Resource
 from hydracore_crds.base import Wire
+from hydracore_crds.names import MANAGED_BY_LABEL
 from hydracore_history import HistoryError
 from hydracore_kube import ObjectStore
 
 R = TypeVar("R", bound=Resource)
+
+MAKERS = frozenset({"api", "operator"})
+"""Values of the label that says who made an object: these are removed, all others stay."""
+
+
+def made_here(obj: Resource) -> bool:
+    """Whether REST or the operator made an object, not a person or Git."""
+    return obj.metadata.labels.get(MANAGED_BY_LABEL) in MAKERS
 
 
 class NotKeptError(HistoryError):
@@ -31,6 +40,13 @@ class Archivable(Protocol[R]):
 
     def needed(self, obj: R) -> str | None:
         """Return why it must stay although its time to live is over; None if nothing needs it."""
+        ...
+
+    def surplus(self, obj: R) -> bool:
+        """Whether as many newer ones of its tenant have ended as are kept in the cluster.
+
+        Only those that REST or the operator made are asked about, and only they count.
+        """
         ...
 
     async def known(self, obj: R) -> bool:

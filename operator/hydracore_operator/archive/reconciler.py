@@ -1,4 +1,7 @@
-"""Looks after finished objects: archives them at their end, removes ours after a time to live."""
+"""Looks after finished objects: archives them at their end, removes ours after a time to live.
+
+Of kinds that are bounded, the oldest go earlier.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +12,13 @@ from typing import Any
 import structlog
 
 from hydracore_crds import Resource
-from hydracore_crds.names import MANAGED_BY_LABEL
 from hydracore_history import HistoryError
 from hydracore_kube import NotFound
-from hydracore_operator.archive.kinds import Archivable
+from hydracore_operator.archive.kinds import Archivable, made_here
 from hydracore_operator.archive.release import say_waiting
 from hydracore_operator.context import Context
 from hydracore_operator.controller.reconciler import RetryLater
 
-MAKERS = frozenset({"api", "operator"})
-"""Values of the label that says who made an object: these are removed, all others stay."""
 RETRY = timedelta(seconds=5)
 """Wait before history is tried again."""
 STILL_NEEDED = timedelta(hours=1)
@@ -59,7 +59,7 @@ class ArchiveReconciler:
         if obj is None or ended is None:
             self._saved.pop(key, None)
             return None
-        due = self._due(obj, ended)
+        due = self._due(kind, obj, ended)
         try:
             if due is None or self._ctx.now() < due:
                 await self._archive(key, kind, obj)
@@ -75,10 +75,12 @@ class ArchiveReconciler:
             log.warning("archive_waits", kind=obj.KIND.kind, key=obj.key, error=str(error))
             raise RetryLater(str(error), RETRY) from error
 
-    def _due(self, obj: Resource, ended: datetime) -> datetime | None:
+    def _due(self, kind: Archivable[Any], obj: Resource, ended: datetime) -> datetime | None:
         """Return when to remove an object; None for what people or Git have applied."""
-        if obj.metadata.labels.get(MANAGED_BY_LABEL) not in MAKERS:
+        if not made_here(obj):
             return None
+        if kind.surplus(obj):
+            return min(ended, self._ctx.now())
         return ended + timedelta(seconds=self._ctx.settings.finished_ttl_seconds)
 
     async def _archive(self, key: str, kind: Archivable[Any], obj: Resource) -> None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from hydracore_core.executions import spec_hash
 from hydracore_core.rollouts.expiry import has_begun, still_needed
 from hydracore_crds import Rollout, RolloutTarget
 from hydracore_crds.rollout import FINAL_STATES, RolloutStatus
 from hydracore_kube import NotFound, ObjectStore
-from hydracore_operator.archive.kinds import NotKeptError
+from hydracore_operator.archive.kinds import NotKeptError, made_here
 from hydracore_operator.archive.plain import plain, plain_all, waits
+from hydracore_operator.archive.steps import records, tenant_of
 from hydracore_operator.context import Context
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class RolloutArchiver:
@@ -40,6 +43,15 @@ class RolloutArchiver:
             stores.targets.in_namespace(namespace),
             now=self._ctx.now(),
         )
+
+    def surplus(self, obj: Rollout) -> bool:
+        """Whether enough of its tenant's have ended after it; of two at once, by their uids."""
+        mine, keep = self._end(obj), self._ctx.settings.finished_keep
+        newer = 0
+        for other in self.store.in_namespace(obj.metadata.namespace or ""):
+            if made_here(other) and not other.deleting and self._end(other) > mine:
+                newer += 1
+        return newer >= keep
 
     async def known(self, obj: Rollout) -> bool:
         """Whether the newest revision has this status; its counts say what its targets are."""
@@ -69,12 +81,13 @@ class RolloutArchiver:
                 uid=metadata.uid,
                 at=obj.status.started_at or self._ctx.now(),
             )
-        tenant = self._ctx.stores.namespaces.get(namespace)
+        tenant_id = tenant_of(self._ctx.stores, namespace)
+        await self._keep_trail(obj, targets, tenant_id)
         wire, wires = plain(obj), await plain_all(targets)
         await history.rollouts.archive(
             wire,
             wires,
-            tenant_id=(tenant.tenant_id if tenant else None) or namespace,
+            tenant_id=tenant_id,
             namespace=namespace,
             uid=metadata.uid,
             at=self._ctx.now(),
@@ -90,6 +103,29 @@ class RolloutArchiver:
         status, generation = obj.status, obj.metadata.generation
         found = waits(status.conditions, message, now=now, generation=generation)
         return None if found is None else status.model_copy(update={"conditions": found})
+
+    def _end(self, obj: Rollout) -> tuple[datetime, str]:
+        return self.ended_at(obj) or _NEVER, obj.metadata.uid
+
+    async def _keep_trail(
+        self, obj: Rollout, targets: Sequence[RolloutTarget], tenant_id: str
+    ) -> None:
+        """Have all steps of a rollout and its targets in history's log.
+
+        Raises:
+            HistoryUnavailable: History is locked or away.
+            NotKeptError: They are not there although they were stored.
+        """
+        uid, log = obj.metadata.uid, self._ctx.history.transitions
+        everything: list[Rollout | RolloutTarget] = [obj, *targets]
+        steps = [one for own in everything for one in records(own, uid, tenant_id)]
+        missing = await log.missing(uid, steps)
+        await log.record(missing)
+        if missing and await log.missing(uid, missing):
+            raise NotKeptError(
+                f"steps of Rollout {obj.key} were stored and are not there: the database loses "
+                "writes; it is tried again"
+            )
 
     async def _targets(self, obj: Rollout) -> Sequence[RolloutTarget]:
         """List its own targets afresh: what is removed must not be older than what is kept."""

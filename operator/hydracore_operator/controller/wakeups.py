@@ -158,12 +158,21 @@ class Wakeups:
             self._tenant(obj)
 
     def rollout(self, old: Rollout | None, new: Rollout | None) -> None:
-        """Wake the tenant, the archive, and Bundles that wait for the rollout's end."""
+        """Wake the tenant, the archive, and Bundles that wait for the rollout's end.
+
+        One that ends may be one too many, and one that goes may have kept others from going: both
+        have the archive look at all of the tenant.
+        """
         obj = new or old
-        if obj is not None:
-            self._tenant(obj)
-            self._finished(obj)
-            self._deleting_bundles()
+        if obj is None:
+            return
+        self._tenant(obj)
+        self._finished(obj)
+        self._deleting_bundles()
+        ended = new is not None and new.status.state in FINAL_STATES
+        if new is None or (ended and (old is None or old.status.state not in FINAL_STATES)):
+            for other in self.stores.rollouts.in_namespace(obj.metadata.namespace or ""):
+                self._finished(other)
 
     def target(self, old: RolloutTarget | None, new: RolloutTarget | None) -> None:
         """Wake the tenant; where what is in flight changed, the policy, which shows how many."""

@@ -46,6 +46,6 @@ def _locked(url: str) -> Iterator[None]:
         holder.close()
         return
     with psycopg.connect(url.replace("+psycopg", "")) as connection:
-        for table in ("executions", "rollout_archive", "rollout_archive_heads"):
+        for table in ("executions", "rollout_archive", "rollout_archive_heads", "transitions"):
             connection.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
         yield
