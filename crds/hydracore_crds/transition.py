@@ -35,7 +35,7 @@ whose order never went out waits again. ``reopened``: an ended rollout goes on, 
 class Transition(Wire):
     """One step: what happened, when, and by whom."""
 
-    seq: int = Field(ge=0, description="Rises by one with each step; 0 is the creation.")
+    seq: int = Field(ge=1, description="Rises by one with each step.")
     event: TransitionEvent
     state: Annotated[str, StringConstraints(max_length=63)] = Field(
         description="The state that followed."

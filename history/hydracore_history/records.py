@@ -239,7 +239,7 @@ class TransitionRecord:
 
     Attributes:
         uid: ``metadata.uid`` of the object.
-        seq: Its number in the object's trail; 0 is the creation.
+        seq: Its number in the object's trail.
         at: When it was taken, to the millisecond.
         kind: ``Rollout`` or ``RolloutTarget``.
         rollout_uid: The rollout that it belongs to; of a Rollout itself, its uid.

@@ -71,21 +71,33 @@ class RolloutArchive:
         return revisions.digest(stored) == revisions.digest([rollout, *targets])
 
     async def list(
-        self, namespace: str, limit: int, offset: int, *, without: Collection[str] = ()
+        self,
+        namespace: str,
+        limit: int,
+        offset: int,
+        *,
+        tenant_id: str,
+        without: Collection[str] = (),
     ) -> list[ArchivedRollout]:
-        """Return a namespace's archived rollouts without their targets, newest first.
+        """Return a tenant's archived rollouts without their targets, newest first.
+
+        Those of one second are ordered by their uids, backwards too.
 
         Args:
             namespace: The tenant's namespace.
             limit: At most so many.
             offset: Leave out so many of the newest.
+            tenant_id: Whose they were; a namespace's name may come to another tenant.
             without: uids to leave out (those still live).
         """
         query = (
             select(ArchivedRolloutRow)
             .join(ArchiveHead, _IS_HEAD)
-            .where(ArchivedRolloutRow.namespace == namespace)
-            .order_by(ArchivedRolloutRow.created_at.desc(), ArchivedRolloutRow.uid)
+            .where(
+                ArchivedRolloutRow.namespace == namespace,
+                ArchivedRolloutRow.tenant_id == tenant_id,
+            )
+            .order_by(ArchivedRolloutRow.created_at.desc(), ArchivedRolloutRow.uid.desc())
             .limit(limit)
             .offset(offset)
         )
@@ -134,11 +146,12 @@ class RolloutArchive:
         limit: int,
         offset: int,
         *,
+        tenant_id: str,
         without: Collection[str] = (),
     ) -> Sequence[tuple[ArchivedTarget, ArchivedRollout]]:
         """Return an instance's archived targets with their rollouts, newest first.
 
-        ``without`` names the uids of targets to leave out (those still live).
+        The arguments are those of :meth:`list`; ``without`` names the uids of targets.
         """
         query = (
             select(ArchivedTargetRow, ArchivedRolloutRow)
@@ -153,8 +166,9 @@ class RolloutArchive:
             .where(
                 ArchivedTargetRow.instance_id == instance_id,
                 ArchivedRolloutRow.namespace == namespace,
+                ArchivedRolloutRow.tenant_id == tenant_id,
             )
-            .order_by(ArchivedTargetRow.created_at.desc(), ArchivedTargetRow.uid)
+            .order_by(ArchivedTargetRow.created_at.desc(), ArchivedTargetRow.uid.desc())
             .limit(limit)
             .offset(offset)
         )

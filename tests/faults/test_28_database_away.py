@@ -116,7 +116,7 @@ async def _archived_once(plane: Plane, uid: str, namespace: str, targets: int) -
 
         await until(archived, "the archive", ARCHIVE_SECONDS, state=plane.describe_operators)
         found = await history.rollouts.get(uid)
-        listed = await history.rollouts.list(namespace, 100, 0)
+        listed = await history.rollouts.list(namespace, 100, 0, tenant_id=namespace)
     finally:
         await history.close()
     assert found is not None

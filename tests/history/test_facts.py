@@ -170,10 +170,12 @@ async def test_archiving_again_adds_a_revision(history: History, at: datetime) -
     assert found.rollout["status"]["state"] == "succeeded"
     assert [one.uid for one in found.targets] == ["t-1-0", "t-1-1"]
     assert found.created_at == at + timedelta(minutes=1)
-    assert [one.rollout for one in await history.rollouts.list("ns", 9, 0)] == [found.rollout]
-    mine = await history.rollouts.targets_of_instance("ns", "i-1", 9, 0)
+    assert [one.rollout for one in await history.rollouts.list("ns", 9, 0, tenant_id="t")] == [
+        found.rollout
+    ]
+    mine = await history.rollouts.targets_of_instance("ns", "i-1", 9, 0, tenant_id="t")
     assert [(one.uid, parent.rollout) for one, parent in mine] == [("t-1-1", found.rollout)]
-    assert await history.rollouts.targets_of_instance("ns", "i-2", 9, 0) == []
+    assert await history.rollouts.targets_of_instance("ns", "i-2", 9, 0, tenant_id="t") == []
     assert (await rows(history, ArchivedRolloutRow), await rows(history, ArchivedTargetRow)) == (
         2,
         5,
@@ -240,14 +242,33 @@ async def test_text_that_no_database_stores_is_no_reason_to_lose_the_rest(
 async def test_the_archive_lists_newest_first(history: History, at: datetime) -> None:
     for n in range(5):
         await archive(history, n, at, 2)
-    page = await history.rollouts.list("ns", 2, 1)
+    page = await history.rollouts.list("ns", 2, 1, tenant_id="t")
     assert [one.uid for one in page] == ["r-3", "r-2"]
-    rest = await history.rollouts.list("ns", 10, 0, without=["r-4", "r-0"])
+    rest = await history.rollouts.list("ns", 10, 0, tenant_id="t", without=["r-4", "r-0"])
     assert [one.uid for one in rest] == ["r-3", "r-2", "r-1"]
-    assert await history.rollouts.list("other", 10, 0) == []
-    mine = await history.rollouts.targets_of_instance("ns", "i-1", 2, 1, without=["t-4-1"])
+    assert await history.rollouts.list("other", 10, 0, tenant_id="t") == []
+    assert await history.rollouts.list("ns", 10, 0, tenant_id="another") == []
+    mine = await history.rollouts.targets_of_instance(
+        "ns", "i-1", 2, 1, tenant_id="t", without=["t-4-1"]
+    )
     assert [(one.uid, parent.uid) for one, parent in mine] == [("t-2-1", "r-2"), ("t-1-1", "r-1")]
-    assert await history.rollouts.targets_of_instance("other", "i-1", 9, 0) == []
+    assert await history.rollouts.targets_of_instance("other", "i-1", 9, 0, tenant_id="t") == []
+    assert await history.rollouts.targets_of_instance("ns", "i-1", 9, 0, tenant_id="u") == []
+
+
+async def test_those_of_one_second_are_ordered_by_their_uids(
+    history: History, at: datetime
+) -> None:
+    """REST orders the live ones so; in another order a page would have a gap at the seam."""
+    uids = ("b-1", "a-2", "a-10", "0f")
+    for uid in uids:
+        made = rollout(1, at, "succeeded")
+        own = {**target(1, 0, at), "metadata": {**target(1, 0, at)["metadata"], "uid": f"t-{uid}"}}
+        await history.rollouts.archive(made, [own], tenant_id="t", namespace="ns", uid=uid, at=at)
+    page = await history.rollouts.list("ns", 9, 0, tenant_id="t")
+    assert [one.uid for one in page] == sorted(uids, reverse=True)
+    mine = await history.rollouts.targets_of_instance("ns", "i-0", 9, 0, tenant_id="t")
+    assert [one.uid for one, _ in mine] == sorted((f"t-{uid}" for uid in uids), reverse=True)
 
 
 async def test_a_target_needs_its_rollout(history: History, at: datetime) -> None:

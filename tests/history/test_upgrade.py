@@ -98,7 +98,7 @@ async def test_keys_claims_and_tombstones_are_kept(upgraded: History) -> None:
 
 
 async def test_archives_are_kept_and_can_be_added_to(upgraded: History) -> None:
-    page = await upgraded.rollouts.list("ns", 9, 0)
+    page = await upgraded.rollouts.list("ns", 9, 0, tenant_id="t")
     assert [(one.uid, one.rollout["status"]["state"]) for one in page] == [
         ("r-2", "failed"),
         ("r-1", "succeeded"),
@@ -107,7 +107,7 @@ async def test_archives_are_kept_and_can_be_added_to(upgraded: History) -> None:
     assert found is not None
     assert [(one.uid, one.instance_id) for one in found.targets] == [("t-1", "i-1"), ("t-2", "i-2")]
     assert found.archived_at == NOON + timedelta(hours=1)
-    mine = await upgraded.rollouts.targets_of_instance("ns", "i-2", 9, 0)
+    mine = await upgraded.rollouts.targets_of_instance("ns", "i-2", 9, 0, tenant_id="t")
     assert [(one.uid, parent.uid) for one, parent in mine] == [("t-2", "r-1")]
     await upgraded.rollouts.archive(
         {"metadata": {"name": "r2"}, "status": {"state": "succeeded"}},

@@ -57,6 +57,25 @@ class RolloutDetail(View):
     targets: list[RolloutTargetView]
 
 
+class TimelineEvent(View):
+    """One step: what happened, when, and by whom."""
+
+    seq: int = Field(description="Rises with each step of the rollout, or of the target.")
+    event: str = Field(
+        description="created, started, paused, halted, resumed, cancelling, cancelled, succeeded, "
+        "failed, uncertain, settled (by late evidence), put_back, retried, reopened"
+    )
+    status: str = Field(description="The state that followed.")
+    at: TimeText
+    actor: str = Field(
+        description="api-key NAME (ID), kubernetes-user NAME, operator; where the user is not "
+        "known, kubernetes:FIELD-MANAGER or unknown."
+    )
+    attempt: int | None = Field(description="Of a target.")
+    reason: str | None
+    message: str | None
+
+
 class TimelineEntry(View):
     """When one target ran."""
 
@@ -71,6 +90,7 @@ class TimelineEntry(View):
     started_at: TimeText | None
     completed_at: TimeText | None
     duration_seconds: float | None = Field(description="Of the newest attempt.")
+    events: list[TimelineEvent] = Field(description="What happened to the target, oldest first.")
 
 
 class RolloutTimeline(View):
@@ -84,6 +104,10 @@ class RolloutTimeline(View):
     created_at: TimeText | None
     completed_at: TimeText | None
     timeline: list[TimelineEntry]
+    events: list[TimelineEvent] = Field(description="What happened to the rollout, oldest first.")
+    events_complete: bool = Field(
+        description="False while the database, which alone has the oldest events, is away."
+    )
 
 
 class RolloutTask(View):

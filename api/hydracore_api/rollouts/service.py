@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from hydracore_api.auth.principal import Principal
 from hydracore_api.instances.lookup import find as find_instance
 from hydracore_api.rollouts import views
+from hydracore_api.rollouts.events import events_of
 from hydracore_api.rollouts.lookup import belongs, find
 from hydracore_api.rollouts.schemas import (
     RolloutDetail,
@@ -14,32 +13,35 @@ from hydracore_api.rollouts.schemas import (
     RolloutTargetView,
     RolloutTimeline,
 )
+from hydracore_api.rollouts.seam import age_of, archive_slice, page
 from hydracore_api.services import Services
-from hydracore_crds import Resource, Rollout, RolloutTarget
+from hydracore_crds import Rollout, RolloutTarget
 
 MAX_DEPTH = 100_000
 """How far a list can be paged; nothing lies beyond."""
-
-_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 async def list_(
     services: Services, principal: Principal, limit: int, offset: int
 ) -> list[RolloutSummary]:
-    """Return the tenant's rollouts, live and archived, newest first."""
+    """Return the tenant's rollouts, live and archived, newest first.
+
+    Raises:
+        HistoryUnavailable: The archive cannot be asked: a list without it would have a gap.
+    """
     if offset > MAX_DEPTH:
         return []
     live = services.cache.rollouts.in_namespace(principal.namespace)
+    part = archive_slice(len(live), limit, offset)
     archived = await services.history.rollouts.list(
-        principal.namespace, offset + limit, 0, without=[one.metadata.uid for one in live]
+        principal.namespace,
+        part.limit,
+        part.offset,
+        tenant_id=principal.tenant_id,
+        without=[one.metadata.uid for one in live],
     )
-    everything = live + [
-        Rollout.model_validate(one.rollout)
-        for one in archived
-        if one.tenant_id == principal.tenant_id
-    ]
-    everything.sort(key=_age, reverse=True)
-    return [views.summary(one) for one in everything[offset : offset + limit]]
+    old = [Rollout.model_validate(one.rollout) for one in archived]
+    return [views.summary(one) for one in page(live, old, limit, offset, age_of)]
 
 
 async def get(services: Services, principal: Principal, rollout_id: str) -> RolloutDetail:
@@ -52,33 +54,42 @@ async def get(services: Services, principal: Principal, rollout_id: str) -> Roll
 
 
 async def timeline(services: Services, principal: Principal, rollout_id: str) -> RolloutTimeline:
-    """Return when each target of a rollout ran."""
+    """Return when each target of a rollout ran, and who did what to it.
+
+    Raises:
+        HistoryUnavailable: It is archived, and the archive cannot be asked.
+    """
     found = await find(services, principal, rollout_id)
-    return views.timeline(found.rollout, found.targets)
+    return views.timeline(found.rollout, found.targets, await events_of(services, found))
 
 
 async def of_instance(
     services: Services, principal: Principal, instance_id: str, limit: int, offset: int
 ) -> list[RolloutTargetView]:
-    """Return an instance's targets, live and archived, newest first."""
+    """Return an instance's targets, live and archived, newest first.
+
+    Raises:
+        HistoryUnavailable: The archive cannot be asked: a list without it would have a gap.
+    """
     await find_instance(services, principal, instance_id)
     if offset > MAX_DEPTH:
         return []
     live = _live_of_instance(services, principal.namespace, instance_id)
+    part = archive_slice(len(live), limit, offset)
     archived = await services.history.rollouts.targets_of_instance(
         principal.namespace,
         instance_id,
-        offset + limit,
-        0,
+        part.limit,
+        part.offset,
+        tenant_id=principal.tenant_id,
         without=[one.metadata.uid for one, _ in live],
     )
-    everything = live + [
+    old = [
         (RolloutTarget.model_validate(one.wire), Rollout.model_validate(parent.rollout))
         for one, parent in archived
-        if parent.tenant_id == principal.tenant_id
     ]
-    everything.sort(key=lambda pair: _age(pair[0]), reverse=True)
-    return [views.target(parent, one) for one, parent in everything[offset : offset + limit]]
+    found = page(live, old, limit, offset, lambda pair: age_of(pair[0]))
+    return [views.target(parent, one) for one, parent in found]
 
 
 def _live_of_instance(
@@ -90,7 +101,3 @@ def _live_of_instance(
         if parent is not None and belongs(one, parent):
             pairs.append((one, parent))
     return pairs
-
-
-def _age(obj: Resource) -> tuple[datetime, str]:
-    return obj.metadata.creation_timestamp or _NEVER, obj.metadata.name

@@ -5,7 +5,7 @@ crash can part the two. History is told from there, as often as it takes.
 """
 
 from hydracore_core.trail.rollouts import rollout_steps
-from hydracore_core.trail.steps import Step, extended, whole
+from hydracore_core.trail.steps import Step, extended
 from hydracore_core.trail.targets import target_steps
 
-__all__ = ["Step", "extended", "rollout_steps", "target_steps", "whole"]
+__all__ = ["Step", "extended", "rollout_steps", "target_steps"]

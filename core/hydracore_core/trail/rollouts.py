@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from hydracore_core.rollouts.wishes import cancel_mode
-from hydracore_core.trail.actors import OPERATOR, UNKNOWN, canceller, pauser, resumer, retrier
+from hydracore_core.trail.actors import (
+    OPERATOR,
+    UNKNOWN,
+    canceller,
+    creator,
+    pauser,
+    resumer,
+    retrier,
+)
 from hydracore_core.trail.steps import Step
 from hydracore_crds import Rollout, RolloutTarget
 from hydracore_crds.base import find
@@ -24,7 +32,7 @@ def rollout_steps(
         targets: Its own targets; they tell who has asked for a retry.
     """
     old, before, after = rollout.status, rollout.status.state or "queued", new.state or "queued"
-    steps: list[Step] = []
+    steps = [] if old.transitions else [_creation(rollout)]
     if before in FINAL_STATES:
         if after not in FINAL_STATES:
             steps.append(Step("reopened", after, _last_retrier(targets)))
@@ -39,6 +47,12 @@ def rollout_steps(
     if after in FINAL_STATES and before not in FINAL_STATES:
         steps.append(_end(rollout, new))
     return steps
+
+
+def _creation(rollout: Rollout) -> Step:
+    """Return the first step of all. It is noted late, when something is written at last."""
+    at = rollout.metadata.creation_timestamp
+    return Step("created", "queued", creator(rollout), at=at)
 
 
 def _gates(rollout: Rollout, new: RolloutStatus) -> list[Step]:

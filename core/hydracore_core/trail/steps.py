@@ -1,4 +1,4 @@
-"""How a trail grows, and how all of it is put together again."""
+"""How a trail grows."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from hydracore_core.trail.actors import OPERATOR, creator
-from hydracore_crds import Rollout, RolloutTarget
+from hydracore_core.trail.actors import OPERATOR
 from hydracore_crds.transition import (
     MAX_TOLD,
     MAX_TRANSITIONS,
@@ -26,6 +25,7 @@ class Step:
     attempt: int | None = None
     reason: str | None = None
     message: str | None = None
+    at: datetime | None = None
 
 
 def extended(trail: Sequence[Transition], steps: Iterable[Step], at: datetime) -> list[Transition]:
@@ -34,7 +34,7 @@ def extended(trail: Sequence[Transition], steps: Iterable[Step], at: datetime) -
     Args:
         trail: The trail as it is stored, oldest first.
         steps: What is added, in order.
-        at: The time of all of them, aware.
+        at: The time of those that have none of their own, aware.
     """
     found = list(trail)
     for step in steps:
@@ -43,7 +43,7 @@ def extended(trail: Sequence[Transition], steps: Iterable[Step], at: datetime) -
                 seq=found[-1].seq + 1 if found else 1,
                 event=step.event,
                 state=step.state,
-                at=at,
+                at=step.at or at,
                 actor=step.actor,
                 attempt=step.attempt,
                 reason=step.reason,
@@ -51,15 +51,3 @@ def extended(trail: Sequence[Transition], steps: Iterable[Step], at: datetime) -
             )
         )
     return found[-MAX_TRANSITIONS:]
-
-
-def whole(obj: Rollout | RolloutTarget) -> list[Transition]:
-    """Return all that an object tells of its life, its creation included.
-
-    Targets are created by the operator alone, all at once, so that theirs is not told.
-    """
-    created = obj.metadata.creation_timestamp
-    if isinstance(obj, RolloutTarget) or created is None:
-        return list(obj.status.transitions)
-    first = Transition(seq=0, event="created", state="queued", at=created, actor=creator(obj))
-    return [first, *obj.status.transitions]

@@ -96,10 +96,8 @@ class StepRecorder:
             if old is not None:
                 self._told.pop(old.metadata.uid, None)
             return
-        known = self._told.setdefault(new.metadata.uid, -1)
         trail = new.status.transitions
-        newest = trail[-1].seq if trail else 0
-        if newest > known and (trail or isinstance(new, Rollout)):
+        if trail and trail[-1].seq > self._told.setdefault(new.metadata.uid, 0):
             self._waiting[new.metadata.uid] = new
 
     def _news(self, obj: Rollout | RolloutTarget) -> list[TransitionRecord]:
@@ -111,7 +109,7 @@ class StepRecorder:
             rollout_uid = owners[0]
         else:
             rollout_uid = uid
-        known = self._told.get(uid, -1)
+        known = self._told.get(uid, 0)
         rows = records(obj, rollout_uid, tenant_of(self._ctx.stores, namespace))
         return [row for row in rows if row.seq > known]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from hydracore_core.trail import whole
 from hydracore_crds import Rollout, RolloutTarget
 from hydracore_history import TransitionRecord
 from hydracore_operator.context import Stores
@@ -36,7 +35,7 @@ def records(
             reason=one.reason,
             message=one.message,
         )
-        for one in whole(obj)
+        for one in obj.status.transitions
     ]
 
 

@@ -13,6 +13,7 @@ from hydracore_crds.names import (
     CANCELLED_BY_ANNOTATION,
     PAUSED_BY_ANNOTATION,
     RESUMED_AT_ANNOTATION,
+    RESUMED_BY_ANNOTATION,
 )
 from hydracore_kube import Unavailable
 from tests.api.rollouts.test_rollouts import FLEET, archive, bury, half_done
@@ -44,7 +45,10 @@ async def test_pause_and_resume(world: World) -> None:
     answer = await control(world, "resume")
     assert answer.status_code == 200
     assert (answer.json()["status"], answer.json()["queued_targets"]) == ("in_progress", 1)
-    assert notes(world) == {RESUMED_AT_ANNOTATION: format_time(world.clock())}
+    assert notes(world) == {
+        RESUMED_AT_ANNOTATION: format_time(world.clock()),
+        RESUMED_BY_ANNOTATION: who,
+    }
     again = await control(world, "resume")
     assert again.status_code == 409
     assert "not paused" in again.json()["detail"]

@@ -11,6 +11,7 @@ import pytest
 
 from hydracore_crds import Instance, Rollout, RolloutTarget
 from hydracore_crds.base import format_time
+from hydracore_crds.names import RETRIED_BY_ANNOTATION
 from tests.api.rollouts.test_control import control
 from tests.api.rollouts.test_rollouts import FLEET, half_done
 from tests.api.support.world import START, World
@@ -31,6 +32,11 @@ async def test_a_failed_target_is_retried_once(world: World) -> None:
     assert answer.status_code == 200
     assert answer.json()["id"] == world.kube.of(Rollout)[0].metadata.uid
     assert attempts(world) == [1, 2, 1, 1]
+    by = [
+        one.metadata.annotations.get(RETRIED_BY_ANNOTATION) for one in world.kube.of(RolloutTarget)
+    ]
+    assert [bool(name) for name in by] == [False, True, False, False]
+    assert (by[1] or "").startswith("api-key test (")
     again = await retry(world, 1)
     assert again.status_code == 409
     assert "already" in again.json()["detail"]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hydracore_core.trail import Step, extended, rollout_steps, target_steps, whole
+from hydracore_core.trail import Step, extended, rollout_steps, target_steps
 from hydracore_crds import Rollout
 from hydracore_crds.transition import MAX_TRANSITIONS
 from tests.core.rollouts.builders import NOW, condition, done, fleet, raised, rollout, running
@@ -24,13 +24,18 @@ def at(reason: str, **status: Any) -> Rollout:
 
 def with_status(found: Rollout, reason: str, **status: Any) -> Rollout:
     conditions = [condition("Progressing", "True", reason)]
-    changed = found.status.model_copy(update={"conditions": conditions, **status})
+    changed = found.status.model_copy(
+        update={"conditions": conditions, "transitions": BORN, **status}
+    )
     return found.model_copy(update={"status": changed})
 
 
 def told(old: Rollout, reason: str, *targets: Any, **status: Any) -> list[tuple[str, str, str]]:
     new = with_status(old, reason, **status).status
     return [(s.event, s.state, s.actor) for s in rollout_steps(old, new, targets)]
+
+
+BORN = extended([], [Step("created", "queued")], NOW)
 
 
 def mark(found: Rollout, **marks: str) -> Rollout:
@@ -157,9 +162,12 @@ def test_a_trail_counts_on_while_its_oldest_steps_leave_it() -> None:
     assert (again[-1].seq, len(again[-1].message or "")) == (MAX_TRANSITIONS + 4, 256)
 
 
-def test_the_whole_of_a_rollout_begins_with_its_creation() -> None:
+def test_the_first_write_tells_of_the_creation_at_its_own_time() -> None:
     made = rollout(initiated_by=KEY)
-    made.metadata.creation_timestamp = NOW
-    made.status.transitions = extended([], [Step("started", "in_progress")], SOON)
-    found = [(one.seq, one.event, one.actor, one.at) for one in whole(made)]
-    assert found == [(0, "created", KEY, NOW), (1, "started", "operator", SOON)]
+    made.metadata.creation_timestamp = NOW - timedelta(minutes=5)
+    new = with_status(made, "Running", state="in_progress", started_at=NOW).status
+    trail = extended([], rollout_steps(made, new, ()), SOON)
+    assert [(one.seq, one.event, one.actor, one.at) for one in trail] == [
+        (1, "created", KEY, NOW - timedelta(minutes=5)),
+        (2, "started", "operator", SOON),
+    ]

@@ -199,6 +199,24 @@ def test_a_bundle_that_waits_to_go_is_asked_again_when_users_change(world: World
     assert f"bundles:{NAME}" in world.woken()
 
 
+DONE = {"status": {"state": "succeeded"}}
+
+
+def test_one_that_ends_has_the_archive_look_at_all_that_ended(world: World) -> None:
+    """It may be one too many; so may be one that another, which goes, has kept from going."""
+    world.put(Rollout, "old", "t", **DONE)
+    world.put(Rollout, "open", "t")
+    world.put(Rollout, "old", "u", **DONE)
+    world.woken()
+    world.put(Rollout, "r", "t", **DONE)
+    both = {"archive:rollouts/t/r", "archive:rollouts/t/old"}
+    assert world.woken() == {"tenants:t", *both}
+    world.put(Rollout, "r", "t", **DONE)
+    assert world.woken() == {"tenants:t", "archive:rollouts/t/r"}, "it had ended already"
+    world.stores.rollouts.remove("t/r", "Rollout-t-r")
+    assert world.woken() == {"tenants:t", *both}
+
+
 def test_after_stop_nothing_is_woken(world: World) -> None:
     world.woken()
     world.wakeups.stop()

@@ -36,6 +36,7 @@ async def test_a_rollout_tells_who_paused_resumed_and_cancelled_it() -> None:
             agent.release()
         await world.finished(rollout, "cancelled")
         assert story(world, rollout) == [
+            "created by unknown",
             "started by operator",
             f"paused by {KEY}",
             "resumed by kubernetes-user ada",
