@@ -18,6 +18,8 @@ TransitionEvent = Literal[
     "paused",
     "halted",
     "resumed",
+    "approved",
+    "rolling_back",
     "cancelling",
     "cancelled",
     "succeeded",
@@ -28,7 +30,8 @@ TransitionEvent = Literal[
     "retried",
     "reopened",
 ]
-"""What happened. ``settled``: late evidence about an uncertain outcome. ``put_back``: a target
+"""What happened. ``approved``: a person let the next wave begin. ``rolling_back``: what was updated
+is taken back. ``settled``: late evidence about an uncertain outcome. ``put_back``: a target
 whose order never went out waits again. ``reopened``: an ended rollout goes on, by a retry."""
 
 

@@ -18,7 +18,7 @@ from hydracore_api.auth.keys import load_server_secret
 from hydracore_artifacts.build.runtime import DEFAULT_SLUG
 from hydracore_artifacts.store import ArtifactStore
 from hydracore_cli.bundles.publish import FIELD_MANAGER
-from hydracore_cli.demo.acts import chat, crash, farewell, fleet, upgrade
+from hydracore_cli.demo.acts import canary, chat, crash, farewell, fleet, upgrade
 from hydracore_cli.demo.agents import Agents
 from hydracore_cli.demo.checks import Checks
 from hydracore_cli.demo.rest import Rest
@@ -96,6 +96,7 @@ async def _play(
         await chat.play(scene)
         good = await upgrade.play(scene)
         await crash.play(scene, good)
+        await canary.play(scene, good)
         await farewell.play(scene)
 
 

@@ -62,7 +62,7 @@ def make_view(
     status = rollout.status
     paused_by = rollout.metadata.annotations.get(PAUSED_BY_ANNOTATION)
     counts = status.counts.model_dump() if status.counts is not None else {}
-    ordered = sorted(targets, key=lambda target: target.spec.order)
+    ordered = sorted(targets, key=lambda t: (t.spec.rollback_of is not None, t.spec.order))
     return RolloutView(
         name=rollout.metadata.name,
         bundle=rollout.spec.bundle_name,
@@ -81,7 +81,7 @@ def _target_view(target: RolloutTarget, now: datetime, labels: Mapping[str, str]
     if status.started_at is not None:
         seconds = max(0.0, ((status.completed_at or now) - status.started_at).total_seconds())
     return TargetView(
-        instance=labels.get(name, name),
+        instance=labels.get(name, name) + (" (back)" if target.spec.rollback_of else ""),
         state=status.state or "queued",
         attempt=status.attempt or target.spec.attempt,
         seconds=seconds,

@@ -17,6 +17,9 @@ from hydracore_crds.names import (
 )
 from hydracore_crds.rollout import CancelMode
 
+ANNOTATION = "its annotation"
+"""Stands for whoever wrote an annotation without a name beside it."""
+
 
 def cancel_mode(rollout: Rollout) -> CancelMode | None:
     """Return how the rollout is cancelled, or None.
@@ -46,7 +49,7 @@ def cancelled_by(rollout: Rollout) -> str:
         return actor
     if rollout.spec.cancel is not None:
         return "spec.cancel"
-    return "its deletion" if rollout.deleting else "its annotation"
+    return "its deletion" if rollout.deleting else ANNOTATION
 
 
 def paused_by(rollout: Rollout) -> str | None:
@@ -83,7 +86,7 @@ def approval(rollout: Rollout) -> str | None:
 
 def approved_by(rollout: Rollout) -> str:
     """Return who approved, for the record."""
-    return rollout.metadata.annotations.get(APPROVED_BY_ANNOTATION) or "its annotation"
+    return rollout.metadata.annotations.get(APPROVED_BY_ANNOTATION) or ANNOTATION
 
 
 def rollback_asked_by(rollout: Rollout) -> str | None:
@@ -91,4 +94,4 @@ def rollback_asked_by(rollout: Rollout) -> str | None:
     notes = rollout.metadata.annotations
     if not notes.get(ROLLBACK_ANNOTATION):
         return None
-    return notes.get(ROLLED_BACK_BY_ANNOTATION) or "its annotation"
+    return notes.get(ROLLED_BACK_BY_ANNOTATION) or ANNOTATION

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from hydracore_core.rollouts.wishes import cancel_mode
+from hydracore_core.rollouts.wishes import ANNOTATION, cancel_mode
 from hydracore_core.trail.actors import (
     OPERATOR,
     UNKNOWN,
     canceller,
     creator,
+    named,
     pauser,
     resumer,
     retrier,
@@ -17,7 +18,7 @@ from hydracore_core.trail.actors import (
 from hydracore_core.trail.steps import Step
 from hydracore_crds import Rollout, RolloutTarget
 from hydracore_crds.base import find
-from hydracore_crds.conditions import CANCELLED, CANCELLING, HALTED, PROGRESSING
+from hydracore_crds.conditions import CANCELLED, CANCELLING, PROGRESSING
 from hydracore_crds.rollout import FINAL_STATES, RolloutStatus
 
 
@@ -42,6 +43,11 @@ def rollout_steps(
     if old.started_at is None and new.started_at is not None:
         steps.append(Step("started", "in_progress"))
     steps += _gates(rollout, new)
+    steps += _approvals(rollout, new)
+    if old.rollback is None and new.rollback is not None:
+        asked = new.rollback.requested_by
+        actor = _person(asked) if asked else OPERATOR
+        steps.append(Step("rolling_back", after, actor, message=new.rollback.reason))
     if _reason(new) == CANCELLING and _reason(old) != CANCELLING:
         steps.append(Step("cancelling", after, canceller(rollout), reason=CANCELLING))
     if after in FINAL_STATES and before not in FINAL_STATES:
@@ -71,10 +77,24 @@ def _gates(rollout: Rollout, new: RolloutStatus) -> list[Step]:
             )
         )
     if halted:
-        steps.append(Step("halted", "paused", reason=HALTED, message=new.halt_reason))
+        steps.append(Step("halted", "paused", reason=_reason(new), message=new.halt_reason))
     elif is_ and not was:
         steps.append(Step("paused", "paused", pauser(rollout)))
     return steps
+
+
+def _approvals(rollout: Rollout, new: RolloutStatus) -> list[Step]:
+    """Return who approved waves that this write passes."""
+    before = {number for number, wave in enumerate(rollout.status.waves or ()) if wave.approved_by}
+    return [
+        Step("approved", new.state or "queued", _person(wave.approved_by), message=wave.approval)
+        for number, wave in enumerate(new.waves or ())
+        if wave.approved_by and number not in before
+    ]
+
+
+def _person(name: str) -> str:
+    return UNKNOWN if name == ANNOTATION else named(name)
 
 
 def _end(rollout: Rollout, new: RolloutStatus) -> Step:

@@ -1,6 +1,7 @@
 """The plugins of the demo's runtimes do what the demo says of them."""
 
 import importlib.util
+import shutil
 from pathlib import Path
 from types import ModuleType
 
@@ -38,6 +39,19 @@ def test_the_calculator_is_a_plugin_as_the_agent_wants_it() -> None:
     module.register(registry)
     assert registry.skills[0].matches("What is 6 * 7?")
     assert not registry.skills[0].matches("What is love?")
+
+
+def test_the_calendar_suits_one_agent_of_a_machine(tmp_path: Path) -> None:
+    def release(agent: str) -> Path:
+        folder = tmp_path / agent / "releases" / "abc" / "plugins"
+        folder.mkdir(parents=True)
+        return Path(shutil.copy(PLUGINS / "calendar.py", folder))
+
+    first = load(release("ada"))
+    with pytest.raises(BlockingIOError):
+        load(release("alan"))
+    first.APPOINTMENTS.close()
+    load(release("grace")).APPOINTMENTS.close()
 
 
 def test_the_forecast_really_crashes_at_import() -> None:

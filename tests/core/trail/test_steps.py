@@ -9,6 +9,7 @@ import pytest
 
 from hydracore_core.trail import Step, extended, rollout_steps, target_steps
 from hydracore_crds import Rollout
+from hydracore_crds.rollout import RollbackStatus, WaveStatus
 from hydracore_crds.transition import MAX_TRANSITIONS
 from tests.core.rollouts.builders import NOW, condition, done, fleet, raised, rollout, running
 
@@ -171,3 +172,29 @@ def test_the_first_write_tells_of_the_creation_at_its_own_time() -> None:
         (1, "created", KEY, NOW - timedelta(minutes=5)),
         (2, "started", "operator", SOON),
     ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "actor"),
+    [("ada", "kubernetes-user ada"), (KEY, KEY), ("its annotation", "unknown"), (None, "operator")],
+)
+def test_a_rollback_is_begun_by_who_asked_for_it(asked: str | None, actor: str) -> None:
+    begun = RollbackStatus(started_at=NOW, reason="so it is", requested_by=asked)
+    running_ = at("Running", state="in_progress")
+    assert told(running_, "RollingBack", state="in_progress", rollback=begun) == [
+        ("rolling_back", "in_progress", actor)
+    ]
+    again = at("RollingBack", state="in_progress", rollback=begun)
+    assert told(again, "RollingBack", state="in_progress", rollback=begun) == []
+
+
+def test_a_wave_is_approved_once_and_by_somebody() -> None:
+    waits = WaveStatus(planned=1, state="awaiting_approval", approval="1@abc")
+    passed = waits.model_copy(update={"state": "passed", "approved_by": "grace"})
+    old = at("AwaitingApproval", state="in_progress", waves=[waits, WaveStatus(planned=1)])
+    new = [passed, WaveStatus(planned=1)]
+    assert told(old, "Running", state="in_progress", waves=new) == [
+        ("approved", "in_progress", "kubernetes-user grace")
+    ]
+    later = at("Running", state="in_progress", waves=new)
+    assert told(later, "Running", state="in_progress", waves=new) == []

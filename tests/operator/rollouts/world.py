@@ -41,11 +41,12 @@ WAIT_SECONDS = 10.0
 
 
 class FakeHistory:
-    """History's archive of rollouts and memory of what began; ``away`` makes it unavailable."""
+    """History's archive of rollouts, their steps, and what began; ``away``: unavailable."""
 
     def __init__(self) -> None:
         self.away = False
-        self.rollouts = self.executions = self
+        self.rollouts = self.executions = self.transitions = self
+        self.steps: list[Any] = []
         self.kept: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {}
         self.began: dict[tuple[str, ...], Execution] = {}
 
@@ -70,6 +71,14 @@ class FakeHistory:
     async def get(self, **work: str) -> Execution | None:
         self._check()
         return self.began.get(tuple(work.values()))
+
+    async def missing(self, _uid: str, records: list[Any]) -> list[Any]:
+        self._check()
+        return [one for one in records if one not in self.steps]
+
+    async def record(self, records: list[Any]) -> None:
+        self._check()
+        self.steps += [one for one in records if one not in self.steps]
 
     def _check(self) -> None:
         if self.away:

@@ -32,8 +32,8 @@ async def play(scene: Scene, good: Bundle) -> None:
     tried = _check_tried(scene, fleet, bundle)
     _check_halt(scene, view, tried)
     after = await scene.agents.statuses(fleet)
-    _check_versions(scene, after, good)
-    _check_untouched(scene, before, after, tried)
+    check_versions(scene, after, good)
+    check_untouched(scene, before, after, tried, VERSION)
 
 
 def _halted(view: RolloutView) -> bool:
@@ -69,7 +69,8 @@ def _check_halt(scene: Scene, view: RolloutView, tried: set[str]) -> None:
     )
 
 
-def _check_versions(scene: Scene, statuses: Mapping[str, AgentStatus], good: Bundle) -> None:
+def check_versions(scene: Scene, statuses: Mapping[str, AgentStatus], good: Bundle) -> None:
+    """Check that every agent runs the good runtime."""
     digest = good.spec.artifact.sha256
     right = [
         name
@@ -83,13 +84,14 @@ def _check_versions(scene: Scene, statuses: Mapping[str, AgentStatus], good: Bun
     )
 
 
-def _check_untouched(
+def check_untouched(
     scene: Scene,
     before: Mapping[str, AgentStatus],
     after: Mapping[str, AgentStatus],
     tried: set[str],
+    version: str,
 ) -> None:
-    """Check that the others run on in the same process, with no word of 1.2.0 in their ledgers."""
+    """Check that those who did not try a version run on in the same process."""
     others = set(after) - tried
     same = [
         name
@@ -97,7 +99,7 @@ def _check_untouched(
         if (before[name].pid, before[name].started_at) == (after[name].pid, after[name].started_at)
     ]
     scene.check(
-        f"the agents that did not try {VERSION} run on in the same process as before",
+        f"the agents that did not try {version} run on in the same process as before",
         holds=len(same) == len(others) > 0,
         found=names(same),
     )

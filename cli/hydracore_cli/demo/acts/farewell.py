@@ -1,4 +1,4 @@
-"""Act 4: one instance is deleted, and nothing of it is left on this machine."""
+"""Act 5: one instance is deleted, and nothing of it is left on this machine."""
 
 from __future__ import annotations
 
