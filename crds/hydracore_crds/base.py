@@ -45,30 +45,48 @@ Time = Annotated[
 _NAME = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$"
 
 
-class _Reference:
-    """Has the API server say why a name is refused, which a pattern in a schema cannot."""
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A CEL validation rule and the message with which it refuses."""
+
+    rule: str
+    message: str
+
+    def to_schema(self) -> dict[str, str]:
+        """Return the entry of ``x-kubernetes-validations``."""
+        return {"rule": self.rule, "message": self.message}
+
+
+class Checked:
+    """Has the API server say why a text is refused, which a pattern in a schema cannot."""
+
+    def __init__(self, *rules: Rule) -> None:
+        """Take the rules that stand in the schema in place of a pattern."""
+        self._rules = rules
 
     def __get_pydantic_json_schema__(
         self, core: CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        schema = handler(core)
-        del schema["pattern"]
-        rules = [
-            Rule(
-                "!self.contains('/')",
-                "names an object by '/' and so in another namespace: references stay within the "
-                "namespace of their object, so write the plain name of an object there",
-            ),
-            Rule(
-                f"self.contains('/') || self.matches('{_NAME}')",
-                "is not the name of an object: it has lower-case letters, digits, '-' and '.', "
-                "and begins and ends with a letter or digit",
-            ),
-        ]
-        return {**schema, "x-kubernetes-validations": [rule.to_schema() for rule in rules]}
+        schema = {k: v for k, v in handler(core).items() if k != "pattern"}
+        return {**schema, "x-kubernetes-validations": [rule.to_schema() for rule in self._rules]}
 
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=63, pattern=_NAME), _Reference()]
+Name = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=63, pattern=_NAME),
+    Checked(
+        Rule(
+            "!self.contains('/')",
+            "names an object by '/' and so in another namespace: references stay within the "
+            "namespace of their object, so write the plain name of an object there",
+        ),
+        Rule(
+            f"self.contains('/') || self.matches('{_NAME}')",
+            "is not the name of an object: it has lower-case letters, digits, '-' and '.', "
+            "and begins and ends with a letter or digit",
+        ),
+    ),
+]
 """The name of another object (DNS subdomain, at most 63 characters), never with a namespace."""
 
 Slug = Annotated[
@@ -171,18 +189,6 @@ class Column:
     type: str = "string"
     priority: int = 0
     description: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """A CEL validation rule and the message with which it refuses."""
-
-    rule: str
-    message: str
-
-    def to_schema(self) -> dict[str, str]:
-        """Return the entry of ``x-kubernetes-validations``."""
-        return {"rule": self.rule, "message": self.message}
 
 
 NAME_LENGTH = Rule(

@@ -77,6 +77,9 @@ the push to this instance."""
 
 # ---- UpdatePolicy ------------------------------------------------------------------------------
 ACCEPTED = "Accepted"
+VALID = "Valid"
+"""All windows can be evaluated. One that cannot never allows, and always denies."""
+INVALID_WINDOW = "InvalidWindow"
 NOT_DEFAULT_NAME = "NotDefaultName"
 NOT_A_TENANT = "NotATenant"
 

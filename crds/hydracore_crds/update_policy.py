@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -16,6 +16,7 @@ from hydracore_crds.base import (
     Wire,
     rules,
 )
+from hydracore_crds.policy_window import MAX_JITTER_SECONDS, MAX_WINDOWS, PolicyWindow
 
 UpdateMode = Literal["auto", "notify", "disabled"]
 
@@ -46,6 +47,12 @@ class MaintenanceWindow(Wire):
     end_hour_utc: int = Field(ge=0, le=23, description="First hour in which they may not.")
 
 
+Windows = Annotated[
+    list[PolicyWindow],
+    Field(max_length=MAX_WINDOWS, json_schema_extra={"x-kubernetes-list-type": "atomic"}),
+]
+
+
 class UpdatePolicySpec(Wire):
     """What the tenant wants. Absent modes fall back to the platform's."""
 
@@ -59,7 +66,19 @@ class UpdatePolicySpec(Wire):
         description="How many targets may be in flight in the tenant at once.",
     )
     maintenance_window: MaintenanceWindow | None = Field(
-        default=None, description="When updates may start; absent means always."
+        default=None, description="Hours of the UTC day: one more allow window, every day."
+    )
+    windows: Windows = Field(
+        default_factory=list,
+        description="When updates may start, and when they must not. Without any allow window they "
+        "may always start; else one must be open. An open deny window always wins.",
+    )
+    opening_jitter_seconds: int = Field(
+        default=0,
+        ge=0,
+        le=MAX_JITTER_SECONDS,
+        description="Updates begin up to so many seconds after they may, and at most half of the "
+        "time that they then have, each tenant at another moment.",
     )
 
 
@@ -85,8 +104,10 @@ class UpdatePolicy(Resource):
             Column("Runtime", ".spec.runtime"),
             Column("Parallel", ".spec.maxParallelRollouts", "integer"),
             Column("Window-Open", ".status.windowOpen", "boolean"),
-            Column("Next-Opens", ".status.nextOpensAt", "date", priority=1),
+            # As a text: kubectl shows dates as ages, and those to come as <invalid>.
+            Column("Next-Opens", ".status.nextOpensAt"),
             Column("In-Flight", ".status.inFlight", "integer"),
+            Column("Valid", '.status.conditions[?(@.type=="Valid")].status', priority=1),
             Column("Age", ".metadata.creationTimestamp", "date"),
         ),
         rules=(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.crds.support import Door, changed, make
+from tests.crds.support import NOW, Door, changed, make
 
 pytestmark = pytest.mark.cluster
 
@@ -21,7 +21,7 @@ def policies(door: Callable[..., Door], namespace: str) -> Door:
 
 async def test_an_empty_policy_gets_the_default_limit_and_no_modes(policies: Door) -> None:
     spec = (await policies.check(changed(GOOD, "spec", {})))["spec"]
-    assert spec == {"maxParallelRollouts": 2}
+    assert spec == {"maxParallelRollouts": 2, "openingJitterSeconds": 0}
 
 
 @pytest.mark.parametrize("field", ["runtime", "skills", "mcpServers"])
@@ -84,17 +84,27 @@ async def test_everything_may_be_changed_later(policies: Door) -> None:
     await policies.create(GOOD)
     window = {"startHourUtc": 1, "endHourUtc": 2}
     body = {"runtime": "auto", "maxParallelRollouts": 9, "maintenanceWindow": window}
-    assert (await policies.patch("default", {"spec": body}))["spec"] == body
+    stored = (await policies.patch("default", {"spec": body}))["spec"]
+    assert stored == {**body, "openingJitterSeconds": 0}
     half = {"spec": {"maintenanceWindow": {"endHourUtc": None}}}
     await policies.refuses_patch("default", half, "needs both startHourUtc and endHourUtc")
 
 
 async def test_columns(policies: Door, namespace: str, kubectl: Callable[..., Any]) -> None:
     await policies.create(changed(GOOD, "spec.runtime", "auto"))
-    await policies.patch("default", {"status": {"windowOpen": True, "inFlight": 1}}, status=True)
+    found = {"windowOpen": False, "nextOpensAt": NOW, "inFlight": 1}
+    await policies.patch("default", {"status": found}, status=True)
     shown = kubectl("get", "hup", "-n", namespace, check=True).stdout.splitlines()
-    assert shown[0].split() == ["NAME", "RUNTIME", "PARALLEL", "WINDOW-OPEN", "IN-FLIGHT", "AGE"]
-    assert shown[1].split()[:5] == ["default", "auto", "3", "true", "1"]
+    assert shown[0].split() == [
+        "NAME",
+        "RUNTIME",
+        "PARALLEL",
+        "WINDOW-OPEN",
+        "NEXT-OPENS",
+        "IN-FLIGHT",
+        "AGE",
+    ]
+    assert shown[1].split()[:6] == ["default", "auto", "3", "false", NOW, "1"]
 
 
 async def test_in_flight_is_never_negative(policies: Door) -> None:

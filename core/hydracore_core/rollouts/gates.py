@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from hydracore_core.rollouts.artifacts import bundle_gate
 from hydracore_core.rollouts.scope import Gate, RolloutScope, TenantScope
-from hydracore_core.rollouts.texts import at
 from hydracore_core.rollouts.wishes import cancelled_by, paused_by
 from hydracore_crds.conditions import (
     CANCELLING,
@@ -70,6 +69,4 @@ def _circumstances(scope: TenantScope, rollout: RolloutScope) -> Gate | None:
 def _window(scope: TenantScope, rollout: RolloutScope) -> Gate | None:
     if scope.window.open or rollout.rollout.spec.override_window:
         return None
-    opens = scope.window.next_change
-    when = f"opens at {at(opens)}" if opens is not None else "never opens"
-    return Gate(WAITING_FOR_WINDOW, f"the maintenance window {when}")
+    return Gate(WAITING_FOR_WINDOW, scope.window.why)

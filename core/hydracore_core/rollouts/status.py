@@ -9,7 +9,6 @@ from hydracore_core.rollouts.model import Report
 from hydracore_core.rollouts.phase import Phase
 from hydracore_core.rollouts.phases import phase_of
 from hydracore_core.rollouts.scope import RolloutScope, TenantScope
-from hydracore_core.rollouts.texts import at
 from hydracore_crds import Condition, RolloutTarget
 from hydracore_crds.base import ConditionStatus, set_condition
 from hydracore_crds.conditions import (
@@ -162,11 +161,9 @@ def _conditions(scope: TenantScope, rollout: RolloutScope, phase: Phase) -> list
 
 
 def _window(scope: TenantScope, rollout: RolloutScope) -> tuple[ConditionStatus, str, str]:
-    change = scope.window.next_change
+    why = scope.window.why
     if scope.window.open:
-        text = "there is no closed hour" if change is None else f"it closes at {at(change)}"
-        return "True", WINDOW_IS_OPEN, text
-    text = "it never opens" if change is None else f"it opens at {at(change)}"
+        return "True", WINDOW_IS_OPEN, why
     if rollout.rollout.spec.override_window:
-        return "True", WINDOW_OVERRIDDEN, f"this rollout does not wait for the window; {text}"
-    return "False", WINDOW_IS_CLOSED, text
+        return "True", WINDOW_OVERRIDDEN, f"this rollout does not wait for the window; {why}"
+    return "False", WINDOW_IS_CLOSED, why

@@ -24,7 +24,7 @@ def survey(view: TenantView) -> TenantScope:
     policy = view.policy
     scope = TenantScope(
         view=view,
-        window=window_state(policy.spec.maintenance_window if policy else None, view.now),
+        window=window_state(policy, view.now),
         limit=parallel_limit(policy),
         rollouts=[RolloutScope(r, cancel_mode(r)) for r in sorted(view.rollouts, key=age_key)],
         instances={i.metadata.name: i for i in view.instances},
@@ -34,8 +34,8 @@ def survey(view: TenantView) -> TenantScope:
     _file_targets(scope)
     _count_slots(scope)
     account(scope)
-    if scope.window.next_change is not None:
-        scope.wakes.append(scope.window.next_change)
+    if scope.window.wake_at is not None:
+        scope.wakes.append(scope.window.wake_at)
     return scope
 
 

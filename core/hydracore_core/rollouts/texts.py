@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
 
+from hydracore_core.texts import at
 from hydracore_crds import Instance
 from hydracore_crds.rollout import WaveStatus
 
+__all__ = ["at", "called", "count", "known_as", "listed"]
+
 _LISTED = 3
 _NAME_LENGTH = 40
-
-
-def at(moment: datetime) -> str:
-    """Write a time as people read it: ``2026-03-01 22:00Z``, with seconds where there are any."""
-    utc = moment.astimezone(UTC)
-    return utc.strftime("%Y-%m-%d %H:%M:%SZ" if utc.second else "%Y-%m-%d %H:%MZ")
 
 
 def count(number: int, noun: str) -> str:

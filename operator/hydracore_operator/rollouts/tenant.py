@@ -165,10 +165,9 @@ class Tenant:
         return self.epoch
 
     def window_open(self) -> bool:
-        """Whether the tenant's maintenance window is open at this moment."""
+        """Whether the tenant's windows let updates start at this moment."""
         policy = self.ctx.stores.policies.get(f"{self.namespace}/{DEFAULT_NAME}")
-        window = policy.spec.maintenance_window if policy else None
-        return window_state(window, self.ctx.now()).open
+        return window_state(policy, self.ctx.now()).open
 
     def gate_open(self, rollout: Rollout, target: RolloutTarget) -> bool:
         """Whether neither people, a halt, a rollback nor the window forbid a target to start now.

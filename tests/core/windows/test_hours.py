@@ -1,3 +1,5 @@
+"""The two hours of ``maintenanceWindow``."""
+
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
@@ -7,14 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hydracore_core.windows import next_opens_at, window_state
-from hydracore_crds.update_policy import MaintenanceWindow
+from hydracore_core.windows import window_state
+from hydracore_crds import UpdatePolicy
+from tests.core.windows.policies import policy
 
 DAY = datetime(2026, 3, 2, tzinfo=UTC)
 
 
-def window(start: int, end: int) -> MaintenanceWindow:
-    return MaintenanceWindow(start_hour_utc=start, end_hour_utc=end)
+def window(start: int, end: int) -> UpdatePolicy:
+    return policy(hours=(start, end))
 
 
 def clock(text: str, day: int = 0) -> datetime:
@@ -43,15 +46,13 @@ def clock(text: str, day: int = 0) -> datetime:
 def test_edges(start: int, end: int, now: str, *, is_open: bool, change: datetime) -> None:
     state = window_state(window(start, end), clock(now))
     assert (state.open, state.next_change) == (is_open, change)
-    assert next_opens_at(window(start, end), clock(now)) == (None if is_open else change)
 
 
-@pytest.mark.parametrize("always", [None, window(0, 0), window(17, 17)])
-def test_absent_and_equal_hours_are_always_open(always: MaintenanceWindow | None) -> None:
+@pytest.mark.parametrize("always", [None, policy(), window(0, 0), window(17, 17)])
+def test_absent_and_equal_hours_are_always_open(always: UpdatePolicy | None) -> None:
     state = window_state(always, clock("17:00:00"))
     assert state.open
     assert state.next_change is None
-    assert next_opens_at(always, clock("17:00:00")) is None
 
 
 def test_the_hour_is_that_of_utc_whatever_the_zone() -> None:

@@ -1,0 +1,38 @@
+"""What the conditions of an UpdatePolicy say about its windows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hydracore_core.windows import WindowState, problems
+from hydracore_crds import UpdatePolicy, conditions
+from hydracore_crds.base import ConditionStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A condition before it has times: type, status, reason and message."""
+
+    type: str
+    status: ConditionStatus
+    reason: str
+    message: str
+
+
+def valid(policy: UpdatePolicy) -> Verdict:
+    """Say whether all windows can be evaluated; what the schema can judge was refused before."""
+    windows = policy.spec.windows
+    found = problems(windows)
+    if not found:
+        return Verdict(conditions.VALID, "True", conditions.VALID, "all windows can be evaluated")
+    text = "; ".join(f"windows[{p.index}] ({windows[p.index].kind}): {p.text}" for p in found)
+    meaning = "of these an allow window never opens, and a deny window always blocks"
+    message = f"windows that cannot be evaluated; {meaning}: {text}"
+    return Verdict(conditions.VALID, "False", conditions.INVALID_WINDOW, message)
+
+
+def window_open(window: WindowState) -> Verdict:
+    """Say whether updates may start, and which window lets or blocks them."""
+    if window.open:
+        return Verdict(conditions.WINDOW_OPEN, "True", conditions.WINDOW_IS_OPEN, window.why)
+    return Verdict(conditions.WINDOW_OPEN, "False", conditions.WINDOW_IS_CLOSED, window.why)
