@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from hydracore_api.auth.principal import Principal
@@ -14,8 +15,10 @@ from hydracore_api.updates.schemas import (
     InstancePolicy,
     InstancePolicyChange,
 )
+from hydracore_api.updates.windows import window_views, windows_spec
 from hydracore_api.wire import Body
 from hydracore_core.policies import effective_mode, parallel_limit, tenant_mode
+from hydracore_core.windows import window_state
 from hydracore_crds import Instance, ObjectMeta, UpdatePolicy
 from hydracore_crds.names import MANAGED_BY_LABEL
 from hydracore_crds.update_policy import DEFAULT_NAME, MaintenanceWindow
@@ -35,7 +38,7 @@ def tenant_policy(services: Services, namespace: str) -> UpdatePolicy | None:
 
 def get_fleet(services: Services, principal: Principal) -> FleetPolicy:
     """Return the tenant's defaults."""
-    return fleet_view(tenant_policy(services, principal.namespace))
+    return fleet_view(tenant_policy(services, principal.namespace), services.now())
 
 
 async def change_fleet(
@@ -44,26 +47,28 @@ async def change_fleet(
     """Change the tenant's defaults.
 
     Raises:
-        Unprocessable: A mode that is not supported, or a window with one end only.
+        Unprocessable: A mode that is not supported, a maintenance window with one end only, or a
+            window that cannot be evaluated.
     """
     _supported(change, skills="skills_default", mcp_servers="mcp_servers_default")
     for _ in range(TRIES):
         old = await _read(services, principal.namespace)
         spec = _patch(change, old)
         if old is not None and not spec:
-            return fleet_view(old)
+            return fleet_view(old, services.now())
         try:
             stored = await _write(services, principal.namespace, old, spec)
         except (KubeConflict, AlreadyExists, KubeNotFound):
             continue
         services.cache.policies.upsert(stored)
-        return fleet_view(stored)
+        return fleet_view(stored, services.now())
     raise Conflict("The policy is being changed by others: try again")
 
 
-def fleet_view(policy: UpdatePolicy | None) -> FleetPolicy:
-    """Return a tenant's policy as REST shows it."""
+def fleet_view(policy: UpdatePolicy | None, now: datetime) -> FleetPolicy:
+    """Return a tenant's policy, and what holds by it at ``now``, as REST shows it."""
     window = policy.spec.maintenance_window if policy else None
+    state = window_state(policy, now)
     return FleetPolicy(
         runtime_default=tenant_mode("runtime", policy),
         skills_default=tenant_mode("skill", policy),
@@ -71,6 +76,11 @@ def fleet_view(policy: UpdatePolicy | None) -> FleetPolicy:
         max_parallel_rollouts=parallel_limit(policy),
         maintenance_window_start_hour_utc=window.start_hour_utc if window else None,
         maintenance_window_end_hour_utc=window.end_hour_utc if window else None,
+        windows=window_views(policy.spec.windows) if policy else [],
+        opening_jitter_seconds=policy.spec.opening_jitter_seconds if policy else 0,
+        window_open=state.open,
+        next_opens_at=None if state.open else state.next_change,
+        window_message=state.why,
     )
 
 
@@ -139,11 +149,14 @@ def _patch(change: FleetPolicyChange, old: UpdatePolicy | None) -> dict[str, Any
         "skills_default": "skills",
         "mcp_servers_default": "mcpServers",
         "max_parallel_rollouts": "maxParallelRollouts",
+        "opening_jitter_seconds": "openingJitterSeconds",
     }
     given = change.model_dump(include=change.model_fields_set)
     spec: dict[str, Any] = {names[f]: v for f, v in given.items() if f in names}
     if START in given or END in given:
         spec["maintenanceWindow"] = _window(given, old)
+    if "windows" in given:
+        spec["windows"] = windows_spec(change.windows) if change.windows is not None else None
     return spec
 
 
