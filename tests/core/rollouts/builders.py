@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -24,6 +25,7 @@ from hydracore_crds import (
 from hydracore_crds.bundle import Artifact, BundleSpec, BundleStatus, Signature, bundle_name
 from hydracore_crds.instance import InstanceSpec, InstanceStatus, RuntimeStatus
 from hydracore_crds.names import FINALIZER
+from hydracore_crds.policy_window import PolicyWindow
 from hydracore_crds.rollout import RolloutSpec, RolloutStatus
 from hydracore_crds.rollout_target import RolloutTargetSpec, RolloutTargetStatus, target_name
 from hydracore_crds.update_policy import MaintenanceWindow, UpdatePolicySpec
@@ -99,13 +101,22 @@ def fleet(count: int) -> list[Instance]:
 
 
 def policy(
-    limit: int = 2, *, window: tuple[int, int] | None = None, runtime: Any = None
+    limit: int = 2,
+    *,
+    window: tuple[int, int] | None = None,
+    windows: Sequence[PolicyWindow] = (),
+    jitter: int = 0,
+    runtime: Any = None,
 ) -> UpdatePolicy:
     hours = MaintenanceWindow(start_hour_utc=window[0], end_hour_utc=window[1]) if window else None
     return UpdatePolicy(
         metadata=ObjectMeta(name="default", namespace=NAMESPACE),
         spec=UpdatePolicySpec(
-            max_parallel_rollouts=limit, maintenance_window=hours, runtime=runtime
+            max_parallel_rollouts=limit,
+            maintenance_window=hours,
+            windows=list(windows),
+            opening_jitter_seconds=jitter,
+            runtime=runtime,
         ),
     )
 

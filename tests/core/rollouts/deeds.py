@@ -18,6 +18,7 @@ from hydracore_crds.names import (
     ROLLBACK_ANNOTATION,
     ROLLED_BACK_BY_ANNOTATION,
 )
+from hydracore_crds.policy_window import PolicyWindow
 from tests.core.rollouts import builders
 from tests.core.rollouts.agents import Agent, Behaviour
 from tests.core.rollouts.simulation import Event, World
@@ -255,6 +256,14 @@ def set_policy(limit: int, window: tuple[int, int] | None = None) -> Event:
     def event(world: World) -> None:
         world.policy = builders.policy(limit, window=window)
         world.say("policy", f"limit {limit}, window {window or 'always'}")
+
+    return event
+
+
+def set_windows(jitter: int, *windows: PolicyWindow) -> Event:
+    def event(world: World) -> None:
+        world.policy = builders.policy(windows=windows, jitter=jitter)
+        world.say("policy", f"{len(windows)} windows, jitter {jitter} s")
 
     return event
 

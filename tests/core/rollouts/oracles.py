@@ -13,6 +13,7 @@ from hydracore_core.executions import spec_hash
 from hydracore_core.rollouts.model import Plan, Report, Start, TenantView
 from hydracore_crds import Rollout, RolloutTarget
 from hydracore_crds.names import CANCEL_ANNOTATION, PAUSED_BY_ANNOTATION
+from tests.core.windows.oracle import MINUTE, may_start
 
 if TYPE_CHECKING:
     from tests.core.rollouts.simulation import World
@@ -112,15 +113,10 @@ def updates(world: World, found: Rollout) -> list[RolloutTarget]:
 
 
 def in_window(world: World) -> bool:
-    """Whether the hour is allowed, written out hour by hour."""
-    window = world.policy.spec.maintenance_window if world.policy else None
-    if window is None or window.start_hour_utc == window.end_hour_utc:
-        return True
-    hours, hour = set(), window.start_hour_utc
-    while hour != window.end_hour_utc:
-        hours.add(hour)
-        hour = (hour + 1) % 24
-    return world.now.hour in hours
+    """Whether the windows allow this minute; jitter may only keep more from starting."""
+    minute = world.now.replace(second=0, microsecond=0)
+    (allowed,) = may_start(world.policy, minute, minute + MINUTE)
+    return allowed
 
 
 def stopped(rollout: Rollout) -> bool:

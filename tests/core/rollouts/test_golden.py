@@ -16,11 +16,14 @@ from tests.core.rollouts import deeds
 from tests.core.rollouts.agents import CRASH, Behaviour
 from tests.core.rollouts.builders import bundle, fleet, instance, policy
 from tests.core.rollouts.simulation import Event, World
+from tests.core.windows.policies import BERLIN, allow, deny
 
 GOLDEN = Path(__file__).parent / "testdata"
 SEEDS = (0, 1, 2, 7)
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 EVENING = datetime(2026, 3, 2, 21, 50, tzinfo=UTC)
+
+BEFORE_SUMMER = datetime(2026, 3, 28, 18, 0, tzinfo=UTC)
 
 
 def straight(seed: int) -> World:
@@ -152,6 +155,18 @@ def over_midnight(seed: int) -> World:
         agent.default = Behaviour(minutes=14)
     deeds.create()(world)
     world.run(27 * 60)
+    return world
+
+
+def clocks_change(seed: int) -> World:
+    """Nights in Berlin, six hours from 22:00, while the clocks go forward; deny wins in between."""
+    nights = allow("0 22 * * *", "6h", BERLIN, "nights")
+    change = deny("30 1 * * SUN", "2h", BERLIN, "clocks change")
+    world = World(BEFORE_SUMMER, seed, policy=policy(1, windows=[nights, change]))
+    for agent in world.agents.values():
+        agent.default = Behaviour(minutes=80)
+    deeds.create(strategy={"targetTimeoutSeconds": 7200})(world)
+    world.run(36 * 60)
     return world
 
 
@@ -403,6 +418,7 @@ SCENARIOS: tuple[Callable[[int], World], ...] = (
     cancelled_and_taken_back,
     window_edges,
     over_midnight,
+    clocks_change,
     override,
     pause_and_resume,
     halt_and_resume,

@@ -14,6 +14,7 @@ from tests.core.rollouts import deeds, oracles
 from tests.core.rollouts.agents import Behaviour
 from tests.core.rollouts.builders import fleet, policy
 from tests.core.rollouts.simulation import Event, World
+from tests.core.windows.policies import allow, deny
 
 START = datetime(2026, 3, 2, 21, 30, tzinfo=UTC)
 INSTANCES = [f"a-{number}" for number in range(5)]
@@ -41,6 +42,14 @@ strategies = st.sampled_from(
         {"failureThreshold": {"count": 3}, "targetTimeoutSeconds": 300},
     ]
 )
+allows = st.sampled_from(
+    [
+        allow("0 23 * * *", "2h", "Europe/Berlin"),
+        allow("*/20 * * * *", "10m"),
+        allow("0 22 * * *", "9h"),
+    ]
+)
+denies = st.sampled_from([deny("10 22 * * *", "15m"), deny("30 * * * *", "30m", "Asia/Kolkata")])
 events: st.SearchStrategy[Event] = st.one_of(
     st.builds(deeds.pause, rollout_names),
     st.builds(deeds.resume, rollout_names),
@@ -61,6 +70,8 @@ events: st.SearchStrategy[Event] = st.one_of(
     st.builds(deeds.change_instance, instance_names, state=st.sampled_from(["error", "running"])),
     st.builds(deeds.silence, instance_names, st.sampled_from([1, 10, 40])),
     st.builds(deeds.set_policy, st.integers(1, 4), st.sampled_from([None, (22, 23), (23, 1)])),
+    st.builds(deeds.set_windows, st.sampled_from([0, 600]), allows),
+    st.builds(deeds.set_windows, st.sampled_from([0, 600]), allows, denies),
     st.builds(deeds.crash, st.integers(0, 12)),
     st.builds(deeds.crash, st.integers(0, 12)),
     st.builds(deeds.restore, rollout_names),

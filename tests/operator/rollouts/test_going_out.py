@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from hydracore_crds.policy_window import PolicyWindow
 from hydracore_crds.update_policy import MaintenanceWindow
 from hydracore_kube import Unavailable
 from hydracore_operator.context import NotLeader
@@ -16,6 +17,7 @@ from tests.operator.rollouts.world import World, reason
 
 OTHER_TASK = "00000000-0000-4000-8000-0000000000ff"
 CLOSED = MaintenanceWindow(start_hour_utc=2, end_hour_utc=3)
+DENIED = PolicyWindow(kind="deny", schedule="0 * * * *", duration="1h")
 
 
 async def test_a_window_that_closes_before_the_order_holds_it_back() -> None:
@@ -72,7 +74,7 @@ async def test_a_target_that_started_meanwhile_is_not_superseded() -> None:
         await world.finished(newer, "succeeded")
 
 
-@pytest.mark.parametrize("gate", ["window", "pause", "halt"])
+@pytest.mark.parametrize("gate", ["window", "deny window", "pause", "halt"])
 async def test_a_gate_that_closes_before_in_progress_keeps_the_target_queued(gate: str) -> None:
     """The API server is away while in_progress is to be stored, and comes back too late."""
     async with World(instances=1, clock=FakeClock()) as world:
@@ -85,6 +87,8 @@ async def test_a_gate_that_closes_before_in_progress_keeps_the_target_queued(gat
             refused.append(name)
             if gate == "window":
                 world.kube.edit(world.policy, maintenance_window=CLOSED)
+            elif gate == "deny window":
+                world.kube.edit(world.policy, windows=[DENIED])
             elif gate == "pause":
                 world.kube.annotate(rollout, **{"hydracore.io/paused-by": "ada"})
             else:
