@@ -31,6 +31,7 @@ Scope = Literal["fleet", "instance"]
 DEFAULT_TARGET_TIMEOUT = 900
 MAX_EXAMPLES = 50
 MAX_WAVES = 20
+MAX_RETRIES = 10
 
 LabelKey = Annotated[str, StringConstraints(min_length=1, max_length=317)]
 LabelValue = Annotated[str, StringConstraints(max_length=63)]
@@ -129,6 +130,31 @@ class Strategy(Wire):
         default="pause",
         description="At the failure threshold, or when a wave went badly: wait for a person, mind "
         "no failure, or take back what was updated.",
+    )
+    uncertain_counts_as: Literal["failed", "ignored"] = Field(
+        default="failed",
+        description="What an uncertain target is for failureThreshold and a wave's share.",
+    )
+    progress_deadline_seconds: int | None = Field(
+        default=None,
+        ge=1,
+        le=604800,
+        description="Halt after so long without a success; stands still while it may not go on.",
+    )
+    retry_limit: int = Field(
+        default=0,
+        ge=0,
+        le=MAX_RETRIES,
+        description="How often the operator tries a failed target again by itself.",
+    )
+    retry_backoff_seconds: int = Field(
+        default=30,
+        ge=1,
+        le=3600,
+        description="Wait before the first such retry; doubles each time, an hour at most.",
+    )
+    stagger_seconds: int = Field(
+        default=0, ge=0, le=3600, description="Least time between two starts of this rollout."
     )
     target_timeout_seconds: int = Field(
         default=DEFAULT_TARGET_TIMEOUT,
@@ -272,6 +298,14 @@ class RollbackStatus(Wire):
     completed_at: Time | None = None
 
 
+class ProgressClock(Wire):
+    """How long nothing has succeeded, as of the last time the clock was stopped or set going."""
+
+    running: bool
+    seconds: int = Field(ge=0, description="What it showed then.")
+    since: Time = Field(description="When that was; a later success or resume sets it back to 0.")
+
+
 class RolloutStatus(Wire):
     """Where it stands."""
 
@@ -303,6 +337,12 @@ class RolloutStatus(Wire):
     waves: list[WaveStatus] | None = Field(default=None, max_length=MAX_WAVES + 1)
     rollback: RollbackStatus | None = None
     started_at: Time | None = None
+    last_started_at: Time | None = Field(
+        default=None, description="The latest start of a target; with staggerSeconds only."
+    )
+    progress_clock: ProgressClock | None = Field(
+        default=None, description="With progressDeadlineSeconds only, until the rollout has ended."
+    )
     completed_at: Time | None = None
     halt_reason: Message | None = None
     halted_at: Time | None = None

@@ -63,7 +63,9 @@ class RolloutTargetSpec(Wire):
     order: int = Field(ge=0, description="Position in the rollout's plan.")
     wave: int = Field(default=1, ge=1, le=21, description="Number of its wave, counted from 1.")
     scheduled_countdown_seconds: int = Field(
-        default=0, ge=0, description="Delay after which the plan meant it to start."
+        default=0,
+        ge=0,
+        description="It does not start sooner than so long after the rollout's first start.",
     )
     rollback_of: Name | None = Field(
         default=None, description="The target whose update this one takes back."

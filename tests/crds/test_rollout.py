@@ -38,6 +38,10 @@ async def test_a_strategy_gets_its_defaults(rollouts: Door) -> None:
     assert spec["strategy"] == {
         "maxParallel": 5,
         "onFailure": "pause",
+        "uncertainCountsAs": "failed",
+        "retryLimit": 0,
+        "retryBackoffSeconds": 30,
+        "staggerSeconds": 0,
         "targetTimeoutSeconds": 900,
     }
 
@@ -54,6 +58,8 @@ async def test_a_strategy_gets_its_defaults(rollouts: Door) -> None:
         {"strategy": {"failureThreshold": {"count": 3}, "onFailure": "continue"}},
         {"strategy": {"failureThreshold": {"percent": 10, "minExecuted": 20}}},
         {"strategy": {"waves": [{"count": 1, "bakeSeconds": 60, "approval": True}]}},
+        {"strategy": {"retryLimit": 10, "retryBackoffSeconds": 3600, "staggerSeconds": 3600}},
+        {"strategy": {"uncertainCountsAs": "ignored", "progressDeadlineSeconds": 604800}},
         {"strategy": {"waves": [{"selector": {"matchLabels": {"ring": "a"}}}, {"percent": 5}]}},
     ],
 )
@@ -125,6 +131,15 @@ async def test_rules(rollouts: Door, spec: dict[str, Any], message: str) -> None
         ),
         ("spec.strategy.targetTimeoutSeconds", 0, "greater than or equal to 1"),
         ("spec.strategy.targetTimeoutSeconds", 86401, "less than or equal to 86400"),
+        ("spec.strategy.uncertainCountsAs", "good", 'supported values: "failed", "ignored"'),
+        ("spec.strategy.progressDeadlineSeconds", 0, "greater than or equal to 1"),
+        ("spec.strategy.progressDeadlineSeconds", 604801, "less than or equal to 604800"),
+        ("spec.strategy.retryLimit", -1, "greater than or equal to 0"),
+        ("spec.strategy.retryLimit", 11, "less than or equal to 10"),
+        ("spec.strategy.retryBackoffSeconds", 0, "greater than or equal to 1"),
+        ("spec.strategy.retryBackoffSeconds", 3601, "less than or equal to 3600"),
+        ("spec.strategy.staggerSeconds", -1, "greater than or equal to 0"),
+        ("spec.strategy.staggerSeconds", 3601, "less than or equal to 3600"),
         ("spec.strategy.failureThreshold", {"count": 0}, "greater than or equal to 1"),
         ("spec.strategy.failureThreshold", {"count": 10001}, "less than or equal to 10000"),
         ("spec.strategy.failureThreshold", {"percent": 0}, "greater than or equal to 1"),
@@ -215,6 +230,8 @@ async def test_cancelling_goes_from_graceful_to_force(rollouts: Door) -> None:
         ({"message": "m" * 2049}, "may not be more than 2048"),
         ({"haltReason": "m" * 2049}, "may not be more than 2048"),
         ({"startedAt": "now"}, "must be of type date-time"),
+        ({"progressClock": {"running": True, "seconds": -1}}, "greater than or equal to 0"),
+        ({"progressClock": {"running": True, "seconds": 1}}, "progressClock.since: Required"),
     ],
 )
 async def test_status_is_bounded(rollouts: Door, status: dict[str, Any], text: str) -> None:

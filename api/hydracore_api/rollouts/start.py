@@ -156,7 +156,7 @@ async def _tasks(
 
     if await services.cache.until(admitted, services.settings.rollout_wait_seconds):
         return _from_targets(services, rollout), True
-    return _from_plan(services, rollout, bundle), False
+    return planned(services, rollout, bundle), False
 
 
 def _from_targets(services: Services, rollout: Rollout) -> list[RolloutTask]:
@@ -178,7 +178,8 @@ def _from_targets(services: Services, rollout: Rollout) -> list[RolloutTask]:
     return tasks
 
 
-def _from_plan(services: Services, rollout: Rollout, bundle: Bundle) -> list[RolloutTask]:
+def planned(services: Services, rollout: Rollout, bundle: Bundle) -> list[RolloutTask]:
+    """Return whom a rollout will reach, with the countdowns, before the operator has seen it."""
     namespace = rollout.metadata.namespace or ""
     instances = services.cache.instances.in_namespace(namespace)
     policy: UpdatePolicy | None = services.cache.policies.get(f"{namespace}/{DEFAULT_NAME}")
@@ -191,7 +192,7 @@ def _from_plan(services: Services, rollout: Rollout, bundle: Bundle) -> list[Rol
             instance_id=draft.instance_id,
             hostname=hostnames.get(draft.instance_name),
             task_id=None,
-            scheduled_countdown_seconds=0,
+            scheduled_countdown_seconds=draft.countdown_seconds,
         )
         for draft in chosen.drafts
     ]

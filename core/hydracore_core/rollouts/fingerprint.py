@@ -25,11 +25,15 @@ def fingerprint(spec: RolloutSpec, artifact: PinnedArtifact, places: Iterable[Pl
     """Return the plan's fingerprint.
 
     Args:
-        spec: The rollout; its strategy counts.
+        spec: The rollout; its strategy counts. A field at its default counts as absent, so that a
+            later version that adds one finds the same fingerprint.
         artifact: What is delivered; its digest counts.
         places: Every target's place, in any order.
     """
-    facts = [artifact.sha256, spec.strategy.to_wire(), sorted(places)]
+    strategy = spec.strategy.model_dump(
+        mode="json", by_alias=True, exclude_none=True, exclude_defaults=True
+    )
+    facts = [artifact.sha256, strategy, sorted(places)]
     text = json.dumps(facts, separators=(",", ":"), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:LENGTH]
 

@@ -27,12 +27,17 @@ def close_gates(scope: TenantScope) -> None:
             scope.note(rollout.subject, rollout.gate.message)
 
 
+def halted(rollout: RolloutScope) -> Gate:
+    """Return the gate of a rollout that is halted."""
+    return Gate(rollout.halt_cause, "halted: haltReason says why and what can be done")
+
+
 def _people(scope: TenantScope, rollout: RolloutScope) -> Gate | None:
     """Return the gate that people or the failure threshold have closed."""
     if rollout.cancel is not None:
         return Gate(CANCELLING, f"cancelled by {cancelled_by(rollout.rollout)}")
     if rollout.halt_reason is not None:
-        return Gate(rollout.halt_cause, "halted: haltReason says why and what can be done")
+        return halted(rollout)
     return _paused(rollout) or _ending(scope)
 
 

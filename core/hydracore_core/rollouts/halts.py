@@ -10,10 +10,17 @@ from hydracore_core.rollouts.scope import Gate, RolloutScope, TenantScope
 from hydracore_core.rollouts.texts import at, count, known_as, listed
 from hydracore_core.rollouts.wishes import cancelled_by
 from hydracore_crds import Instance, RolloutTarget
-from hydracore_crds.conditions import ROLLING_BACK
+from hydracore_crds.conditions import PROGRESS_DEADLINE_EXCEEDED, ROLLING_BACK
 
 _SHOWN = 3
 _ERROR_LENGTH = 200
+_REST = re.compile(r" (?=(?:None in flight|\d+ targets? still in flight will finish), )")
+"""Where the part of a halt's text begins that :func:`_rest` writes."""
+_ACCEPTS = {
+    False: "these failures are accepted",
+    True: "failures so far are accepted, and the deadline begins anew",
+}
+"""What a resume means, by whether it was the progress deadline that halted the rollout."""
 _NUMBERS = re.compile(r"\b[0-9a-f]{8,}\b|\d+")
 
 
@@ -66,6 +73,18 @@ def halt_text(
     )[:2048]
 
 
+def brought_up_to_date(rollout: RolloutScope) -> str | None:
+    """Return the text of a stored halt with what is in flight and left by now.
+
+    What happened stays as it was told.
+    """
+    told = rollout.halt_reason or ""
+    rests = list(_REST.finditer(told))
+    if not rests:
+        return rollout.halt_reason
+    return " ".join((told[: rests[-1].start()], _rest(rollout), *_ways_on(rollout)))[:2048]
+
+
 def threshold_head(rollout: RolloutScope, failed: Sequence[RolloutTarget]) -> str:
     """Say how many failed and what the failure threshold is."""
     return f"{_failed(rollout, failed)}, {_limit(rollout)}"
@@ -103,7 +122,13 @@ def _rest(rollout: RolloutScope) -> str:
     flight = (
         f"{count(flying, 'target')} still in flight will finish" if flying else "None in flight"
     )
-    return f"{flight}, {untouched} untouched{f', {again} queued for a retry' if again else ''}."
+    text = f"{flight}, {untouched} untouched"
+    text += f", {again} queued for a retry" if again else ""
+    return f"{text}, {_to_retry(rollout)}." if rollout.retrying else f"{text}."
+
+
+def _to_retry(rollout: RolloutScope) -> str:
+    return f"{len(rollout.retrying)} failed with retries left"
 
 
 def _ways_on(rollout: RolloutScope) -> tuple[str, ...]:
@@ -111,10 +136,12 @@ def _ways_on(rollout: RolloutScope) -> tuple[str, ...]:
     waiting = len(rollout.waiting) + rollout.missing
     if rollout.cancel is not None:
         return (f"Then cancelled by {cancelled_by(rollout.rollout)}.",)
-    if not waiting:
+    if not waiting and not rollout.retrying:
         return ("Nothing is left to start.",)
+    late = rollout.halt_cause == PROGRESS_DEADLINE_EXCEEDED
+    again = f", try the {_to_retry(rollout)} again" if rollout.retrying else ""
     return (
-        f"Resume: go on with the {waiting} queued; these failures are accepted.",
+        f"Resume: go on with the {waiting} queued{again}; {_ACCEPTS[late]}.",
         "Retry: a failed target waits for the resume and then gets the same bundle again.",
         f"Cancel: drop the {waiting} queued; what was updated stays updated.",
     )
@@ -133,7 +160,8 @@ def _failed(rollout: RolloutScope, failed: Sequence[RolloutTarget]) -> str:
     if rollout.accepted_until is None:
         text = f"{len(failed)} of {executed} failed"
     else:
-        bad = len(rollout.failed) + len(rollout.uncertain)
+        ignored = rollout.rollout.spec.strategy.uncertain_counts_as == "ignored"
+        bad = len(rollout.failed) + (0 if ignored else len(rollout.uncertain))
         text = (
             f"{count(len(failed), 'target')} failed since failures were last accepted "
             f"at {at(rollout.accepted_until)} ({bad} of {executed} in all)"

@@ -60,6 +60,8 @@ class TenantView:
         slots: The ledger as it was last acknowledged by the API server. Every entry counts as
             taken, also one that this plan releases; whoever frees and claims in one write leaves
             out the entries that this write frees.
+        followed_since: Since when this process has followed the tenant's orders. Before, nobody
+            may have, so that what was not heard of then is no proof of anything; None: always.
     """
 
     namespace: str
@@ -72,6 +74,7 @@ class TenantView:
     slots: Sequence[Slot] = ()
     began: Mapping[str, Began] = field(default_factory=dict)
     terminating: bool = False
+    followed_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,7 @@ class TargetDraft:
     order: int
     wave: int = 1
     back: TakenBack | None = None
+    countdown_seconds: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +193,18 @@ class Settle:
     reason: str
     message: str
     result: ResultStatus | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RaiseAttempt:
+    """Ask for a retry as a person would: set a failed target's ``spec.attempt`` to ``attempt``.
+
+    Only from ``attempt`` - 1, and only as long as the target is failed: the API server sees to it.
+    """
+
+    rollout_name: str
+    target_name: str
+    attempt: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +304,7 @@ Intent = (
     | TakeBack
     | Start
     | Settle
+    | RaiseAttempt
     | Requeue
     | RefuseRetry
     | Abort

@@ -12,6 +12,7 @@ from hydracore_core.rollouts.model import (
     Intent,
     LetGo,
     Note,
+    RaiseAttempt,
     RefuseRetry,
     Release,
     Report,
@@ -32,6 +33,7 @@ class Outbox:
     ask: list[AskHistory] = field(default_factory=list)
     settle: list[Settle] = field(default_factory=list)
     retry: list[Requeue | RefuseRetry] = field(default_factory=list)
+    attempt: list[RaiseAttempt] = field(default_factory=list)
     abort: list[Abort] = field(default_factory=list)
     ledger: list[Release | Resolve] = field(default_factory=list)
     report: list[Report] = field(default_factory=list)
@@ -43,7 +45,10 @@ class Outbox:
     notes: list[Note] = field(default_factory=list)
 
     def intents(self) -> tuple[Intent, ...]:
-        """Return all intents: stop and settle, report, start, follow, then the long work."""
+        """Return all intents: stop and settle, report, start, follow, then the long work.
+
+        A resume is reported before what it lets go on.
+        """
         return (
             *self.hold,
             *sorted(self.settle, key=lambda s: (s.rollout_name, s.target_name)),
@@ -51,6 +56,7 @@ class Outbox:
             *self.abort,
             *self.ledger,
             *self.report,
+            *self.attempt,
             *self.start,
             *self.track,
             *self.ask,

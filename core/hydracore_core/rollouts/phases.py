@@ -105,6 +105,7 @@ def _progress(rollout: RolloutScope) -> str:
         return ""
     flying, waiting = len(rollout.in_progress), len(rollout.queued)
     text = f"{_tally(rollout)}, {flying} in flight, {waiting} queued"
+    text += f", {len(rollout.retrying)} to be tried again" if rollout.retrying else ""
     if rollout.waves is None or rollout.wave is None:
         return text
     return f"{called(rollout.wave, rollout.waves)}: {text}"

@@ -7,14 +7,17 @@ decides one concern; :mod:`hydracore_core.rollouts.scope` holds what they share.
 
 from __future__ import annotations
 
+from hydracore_core.rollouts.automatic import retry_failed
 from hydracore_core.rollouts.begin import look_up, note_ends
 from hydracore_core.rollouts.finalizers import hold, let_go
 from hydracore_core.rollouts.gates import close_gates
 from hydracore_core.rollouts.inflight import follow
 from hydracore_core.rollouts.ledger import settle_slots
 from hydracore_core.rollouts.model import Plan, TenantView
+from hydracore_core.rollouts.progress import check_progress, keep_clocks
 from hydracore_core.rollouts.queue import decide_queues
 from hydracore_core.rollouts.rollback import recall
+from hydracore_core.rollouts.stagger import recall_starts
 from hydracore_core.rollouts.starts import start
 from hydracore_core.rollouts.status import report
 from hydracore_core.rollouts.survey import survey
@@ -31,7 +34,11 @@ PHASES = (
     check_thresholds,
     check_waves,
     close_gates,
+    check_progress,
+    retry_failed,
+    recall_starts,
     start,
+    keep_clocks,
     note_ends,
     report,
     let_go,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from hydracore_core.rollouts.admission import admit
+from hydracore_core.rollouts.automatic import candidates, to_retry
 from hydracore_core.rollouts.instances import gone
 from hydracore_core.rollouts.model import Settle
 from hydracore_core.rollouts.retries import decide_retries, wanted
@@ -39,6 +40,7 @@ def decide_queues(scope: TenantScope) -> None:
         _drop_back(scope, rollout, newer)
         take_back(scope, rollout, newer)
         decide_retries(scope, rollout, newer)
+        rollout.retrying = to_retry(scope, rollout, newer)
         admit(scope, rollout, touched)
         if index > first:
             newer.update(_touched_by(rollout))
@@ -53,7 +55,7 @@ def _first_that_asks(scope: TenantScope) -> int:
     for index, rollout in enumerate(scope.rollouts):
         fresh = rollout.growing and not rollout.stored_final
         busy = rollout.queued or fresh or rollout.rollback is not None
-        if busy or any(True for _ in wanted(rollout)):
+        if busy or any(wanted(rollout)) or any(candidates(rollout)):
             return index
     return len(scope.rollouts)
 

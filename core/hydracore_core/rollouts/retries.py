@@ -1,8 +1,8 @@
 """Retries: ``spec.attempt`` above ``status.attempt`` on a failed or uncertain target.
 
-Whoever raises it, by REST or kubectl, asks for the identical pinned artifact once more. A retry is
-never made by the plan itself. It reopens a finished rollout; while the rollout is paused or halted
-the target waits like any other.
+Whoever raises it, by REST or kubectl, asks for the identical pinned artifact once more; so does the
+operator (:mod:`hydracore_core.rollouts.automatic`). A retry reopens a finished rollout; while the
+rollout is paused or halted the target waits like any other.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def wanted(rollout: RolloutScope) -> Iterator[RolloutTarget]:
         for target in group:
             status = target.status
             attempt = status.attempt
-            if attempt is not None and target.spec.attempt > attempt and not _refused(target):
+            if attempt is not None and target.spec.attempt > attempt and not refused(target):
                 yield target
 
 
@@ -49,7 +49,8 @@ def decide_retries(scope: TenantScope, rollout: RolloutScope, newer: Collection[
             scope.note(f"target/{name}", why)
 
 
-def _refused(target: RolloutTarget) -> bool:
+def refused(target: RolloutTarget) -> bool:
+    """Whether the retry that is asked for has been refused."""
     condition = find(target.status.conditions, SUCCEEDED)
     return (
         condition is not None

@@ -19,12 +19,14 @@ from hydracore_crds.rollout import (
     FINAL_STATES,
     CancelMode,
     Counts,
+    ProgressClock,
     RollbackStatus,
     Skipped,
     WaveStatus,
 )
 
-_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
+"""Stands for a time that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class RolloutScope(Shelves):
         back: Targets that take back what others have updated.
         rollback: How that goes; None where it has not begun.
         returning: Something is still to be taken back, or under way.
+        retrying: Failed targets that the operator itself will try again; they do not count yet.
         removed: Targets that were deleted by hand, by what they count as.
         taken: Slots that its targets hold.
         drained: Targets that time or deletion settles in this very plan: what they mean for the
@@ -52,6 +55,8 @@ class RolloutScope(Shelves):
         gate: Why it starts nothing.
         wait: Why it started less than it has waiting, although no gate is closed.
         starting: How many targets this plan starts.
+        last_started_at: The latest start of a target, where starts keep a distance.
+        clock: How long nothing has succeeded, where it has a progress deadline.
         wave: The number of the wave it is in; None where it has no waves.
         waves: Its waves as this plan finds them.
         in_wave: A wave is not passed yet, so that it has not ended.
@@ -73,12 +78,15 @@ class RolloutScope(Shelves):
     back: Shelves = field(default_factory=Shelves)
     rollback: RollbackStatus | None = None
     returning: bool = False
+    retrying: list[RolloutTarget] = field(default_factory=list)
     removed: Counts = field(default_factory=Counts)
     taken: int = 0
     drained: int = 0
     gate: Gate | None = None
     wait: Gate | None = None
     starting: int = 0
+    last_started_at: datetime | None = None
+    clock: ProgressClock | None = None
     wave: int | None = None
     waves: list[WaveStatus] | None = None
     in_wave: bool = False
@@ -118,8 +126,8 @@ class RolloutScope(Shelves):
 
     @property
     def unfinished(self) -> bool:
-        """Whether a target is still to be run or runs, or something is still to be taken back."""
-        return self.working or self.returning
+        """Whether a target is still to be run, now or again, or runs, or is to be taken back."""
+        return self.working or self.returning or bool(self.retrying)
 
     @property
     def over(self) -> bool:
@@ -197,7 +205,7 @@ class TenantScope:
 
 def age_key(rollout: Rollout) -> tuple[datetime, str]:
     """Return the key by which rollouts are older or newer; names decide within one second."""
-    return (rollout.metadata.creation_timestamp or _LONG_AGO, rollout.metadata.name)
+    return (rollout.metadata.creation_timestamp or LONG_AGO, rollout.metadata.name)
 
 
 def queue_key(target: RolloutTarget) -> tuple[int, str]:

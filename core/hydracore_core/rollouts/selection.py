@@ -35,6 +35,7 @@ from hydracore_crds.rollout import (
     Selector,
     Skipped,
     SkippedExample,
+    Strategy,
     WaveStatus,
 )
 from hydracore_crds.rollout_target import target_name
@@ -123,7 +124,7 @@ def select(
     there = {target.spec.instance_name: target.spec.wave for target in existing}
     numbers = divide(waves, chosen, there, status.waves)
     return Selection(
-        drafts=_drafts(rollout_name, chosen, existing, numbers),
+        drafts=_drafts(rollout_name, spec.strategy, chosen, existing, numbers),
         skipped=_skipped(left_out),
         waves=planned(waves, numbers),
         left_out=left_out,
@@ -171,6 +172,7 @@ def _skip_reason(
 
 def _drafts(
     rollout_name: str,
+    strategy: Strategy,
     chosen: dict[str, Instance],
     existing: Sequence[RolloutTarget],
     numbers: Mapping[str, int],
@@ -198,6 +200,7 @@ def _drafts(
                 instance_id=instance_id(chosen[name]),
                 order=order,
                 wave=numbers[name],
+                countdown_seconds=order * strategy.stagger_seconds,
             )
         )
     return tuple(drafts)

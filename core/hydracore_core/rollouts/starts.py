@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from hydracore_core.rollouts.begin import may_start
 from hydracore_core.rollouts.instances import Verdict, obstacle
 from hydracore_core.rollouts.model import Settle, Start
 from hydracore_core.rollouts.rollback import newest_first
 from hydracore_core.rollouts.scope import Gate, RolloutScope, TenantScope, queue_key
+from hydracore_core.rollouts.stagger import hold_back, starts_from
 from hydracore_core.rollouts.texts import count, listed
 from hydracore_crds import Instance, RolloutTarget
 from hydracore_crds.conditions import WAITING_FOR_INSTANCE, WAITING_FOR_SLOT
@@ -44,11 +45,16 @@ def start(scope: TenantScope) -> None:
 def _fill(scope: TenantScope, rollout: RolloutScope, room: int) -> None:
     """Start up to ``room`` targets; those whose instance cannot take one now are passed over."""
     blocked: dict[str, str] = {}
+    later: list[datetime] = []
     for target in _in_turn(rollout):
         if rollout.starting == room:
             break
         name = target.spec.instance_name
         if target.deleting:
+            continue
+        allowed = starts_from(scope, rollout, target)
+        if allowed > scope.now:
+            later.append(allowed)
             continue
         if name in scope.held:
             blocked[name] = f"{name} has another order in flight"
@@ -64,6 +70,8 @@ def _fill(scope: TenantScope, rollout: RolloutScope, room: int) -> None:
     if blocked:
         text = f"{count(len(blocked), 'target')} passed over: {listed(blocked.values())}"
         rollout.wait = Gate(WAITING_FOR_INSTANCE, text)
+    if later:
+        hold_back(scope, rollout, min(later))
 
 
 def _in_turn(rollout: RolloutScope) -> list[RolloutTarget]:

@@ -60,8 +60,12 @@ def is_urgent(old: RolloutStatus, new: RolloutStatus) -> bool:
         reasons = {(c.type, c.status, c.reason) for c in status.conditions}
         halt = (status.halt_reason is None, status.halted_at)
         waves = [wave.state for wave in status.waves or ()]
+        # What a later plan could not find out again: when targets started that are queued anew by
+        # then, and when the clock was stopped or set going.
         back = status.rollback is None
-        return status.state, halt, status.targets_created, status.removed, reasons, waves, back
+        once = (status.last_started_at, status.progress_clock)
+        whole = (status.targets_created, status.removed)
+        return status.state, halt, whole, reasons, waves, back, once
 
     return sign(old) != sign(new)
 
@@ -94,6 +98,8 @@ def compute(scope: TenantScope, rollout: RolloutScope) -> RolloutStatus:
             "rollback": rollback,
             "removed": rollout.removed if rollout.removed.total else None,
             "started_at": stored.started_at or _first_start(rollout),
+            "last_started_at": rollout.last_started_at,
+            "progress_clock": None if phase.final else rollout.clock,
             "completed_at": _completed_at(scope, rollout) if phase.final else None,
             "halt_reason": rollout.halt_reason,
             "halted_at": rollout.halted_at,

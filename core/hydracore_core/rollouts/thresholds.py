@@ -1,16 +1,18 @@
 """The failure threshold: when to halt, and when a person has taken the halt back.
 
-Failed and uncertain targets both count as failures. A halt is stored and stays until the
-annotation ``resumed-at`` is newer than it; it never goes away by itself. While it lasts, its text
-follows what becomes of the targets; its time stays. A resume, and a retry that reopens a finished
-rollout, accept the failures before them: only later ones count again.
+Failed targets count once the operator will not try them again by itself, uncertain ones unless
+``uncertainCountsAs`` ignores them. A halt is stored and stays until the annotation ``resumed-at``
+is newer than it; it never goes away by itself. While it lasts, its text follows what becomes of
+the targets; its time stays. A resume, and a retry that reopens a finished rollout, accept the
+failures before them: only later ones count again.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
-from hydracore_core.rollouts.halts import halt, threshold_head
+from hydracore_core.rollouts.halts import brought_up_to_date, halt, threshold_head
 from hydracore_core.rollouts.scope import RolloutScope, TenantScope
 from hydracore_core.rollouts.wishes import resumed_at
 from hydracore_crds import RolloutTarget
@@ -35,6 +37,7 @@ def check_thresholds(scope: TenantScope) -> None:
         _resume(scope, rollout)
         stored = rollout.halt_reason is not None
         if stored and rollout.halt_cause != HALTED:
+            rollout.halt_reason = brought_up_to_date(rollout)
             continue
         if stored or (_may_halt(rollout) and _reached(rollout)):
             failed = failures(rollout)
@@ -42,11 +45,18 @@ def check_thresholds(scope: TenantScope) -> None:
 
 
 def failures(rollout: RolloutScope) -> list[RolloutTarget]:
-    """Return the failed and uncertain targets that count towards the threshold."""
+    """Return the targets that count as failures, for the threshold and for a wave's share."""
     if not rollout.failed and not rollout.uncertain:
         return []
-    since = rollout.accepted_until
-    return [t for group in (rollout.failed, rollout.uncertain) for t in group if _after(t, since)]
+    ignored = rollout.rollout.spec.strategy.uncertain_counts_as == "ignored"
+    again = {target.metadata.name for target in rollout.retrying}
+    failed = [target for target in rollout.failed if target.metadata.name not in again]
+    return lately(rollout, failed if ignored else [*failed, *rollout.uncertain])
+
+
+def lately(rollout: RolloutScope, targets: Iterable[RolloutTarget]) -> list[RolloutTarget]:
+    """Return those that ended after failures were last accepted."""
+    return [target for target in targets if _after(target, rollout.accepted_until)]
 
 
 def _recall(rollout: RolloutScope) -> None:
@@ -92,7 +102,7 @@ def _resume(scope: TenantScope, rollout: RolloutScope) -> None:
 
 def _may_halt(rollout: RolloutScope) -> bool:
     wish = rollout.rollout.spec.strategy.on_failure
-    left = bool(rollout.waiting or rollout.missing)
+    left = bool(rollout.waiting or rollout.missing or rollout.retrying)
     return (left and wish == "pause") or (wish == "rollback" and rollout.cancel is None)
 
 
@@ -108,7 +118,7 @@ def _reached(rollout: RolloutScope) -> bool:
     threshold = rollout.rollout.spec.strategy.failure_threshold or DEFAULT_THRESHOLD
     if threshold.percent is None:
         return failed >= (threshold.count or 1)
-    good = sum(1 for target in rollout.succeeded if _after(target, rollout.accepted_until))
+    good = len(lately(rollout, rollout.succeeded))
     executed = failed + good
     return (
         executed >= (threshold.min_executed or 1) and 100 * failed >= threshold.percent * executed

@@ -14,7 +14,7 @@ from hydracore_core.rollouts.halts import Trouble, halt
 from hydracore_core.rollouts.scope import Gate, RolloutScope, TenantScope
 from hydracore_core.rollouts.starts import in_the_way
 from hydracore_core.rollouts.texts import at, called, count, known_as, listed
-from hydracore_core.rollouts.thresholds import failures
+from hydracore_core.rollouts.thresholds import failures, lately
 from hydracore_core.rollouts.wishes import approval, approved_by
 from hydracore_crds import Instance, RolloutTarget
 from hydracore_crds.conditions import (
@@ -67,7 +67,7 @@ def _judge(scope: TenantScope, rollout: RolloutScope, number: int, kept: WaveSta
         return _now(kept, "running")
     until = wave.bakes_until()
     trouble = wave.failure() or (wave.sickness() if until is not None else None)
-    if trouble is not None:
+    if trouble is not None and (rollout.halt_reason is None or rollout.halt_cause == trouble[0]):
         halt(scope, rollout, trouble)
     if rollout.halt_reason is not None or rollout.rollback is not None:
         return _now(kept, kept.state if kept.state != "waiting" else "running")
@@ -106,14 +106,15 @@ class _Wave:
         return f"{self._number}@{self._plan}"
 
     def under_way(self) -> bool:
-        """Whether one of its targets is still to be run, or runs.
+        """Whether one of its targets is still to be run, now or again, or runs.
 
         Once another one has run, those that cannot be reached for now are not waited for.
         """
-        if any(self._mine(self._rollout.in_progress)):
+        rollout = self._rollout
+        if any(self._mine(rollout.in_progress)) or any(self._mine(rollout.retrying)):
             return True
-        queued = list(self._mine(self._rollout.queued))
-        if not any(self._mine(self._rollout.executed_targets())):
+        queued = list(self._mine(rollout.queued))
+        if not any(self._mine(rollout.executed_targets())):
             return bool(queued)
         return not all(self._out_of_reach(target) for target in queued)
 
@@ -124,6 +125,8 @@ class _Wave:
             return None
         good, bad = list(self._mine(rollout.succeeded)), list(self._mine(failures(rollout)))
         ran = len(good) + len(bad)
+        if not ran and self.spec.success_percent:
+            return self._nothing_known()
         if not bad or 100 * len(good) >= self.spec.success_percent * ran:
             return None
         head = (
@@ -131,6 +134,14 @@ class _Wave:
             f"succeeded, {self.spec.success_percent}% are asked"
         )
         return WAVE_FAILED, head, bad
+
+    def _nothing_known(self) -> Trouble | None:
+        """Return the trouble of a wave that ran, and proved nothing: outcomes were ignored."""
+        unknown = lately(self._rollout, self._mine(self._rollout.uncertain))
+        if not unknown:
+            return None
+        head = f"{self.called} proves nothing: {count(len(unknown), 'outcome')} unknown, none known"
+        return WAVE_FAILED, head, unknown
 
     def bakes_until(self) -> datetime | None:
         """Return when its time to bake is over; None if it has none, or was resumed in it."""

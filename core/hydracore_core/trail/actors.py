@@ -24,6 +24,7 @@ from hydracore_crds.names import (
 )
 
 OPERATOR = "operator"
+OPERATOR_MANAGER = "hydracore-operator"
 UNKNOWN = "unknown"
 KUBERNETES_USER = "kubernetes-user "
 _SPEAKERS = ("api-key ", "user ", KUBERNETES_USER)
@@ -83,8 +84,11 @@ def canceller(rollout: Rollout) -> str:
 
 
 def retrier(target: RolloutTarget) -> str:
-    """Return who asked for a target's present attempt."""
-    return _stamped(target.metadata, RETRIED_BY_ANNOTATION, ("f:spec", "f:attempt"))
+    """Return who asked for a target's present attempt: a person, or the operator itself."""
+    field: Field = ("f:spec", "f:attempt")
+    if _owners(target.metadata, field)[-1:] == [OPERATOR_MANAGER]:
+        return OPERATOR
+    return _stamped(target.metadata, RETRIED_BY_ANNOTATION, field)
 
 
 def named(text: str) -> str:

@@ -122,6 +122,7 @@ def draft_target(rollout: Rollout, draft: TargetDraft, digest: str) -> RolloutTa
             bundle_name=draft.back.bundle_name if draft.back is not None else None,
             order=draft.order,
             wave=draft.wave,
+            scheduled_countdown_seconds=draft.countdown_seconds,
         ),
     )
 

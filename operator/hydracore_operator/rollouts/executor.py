@@ -21,6 +21,7 @@ from hydracore_core.rollouts.model import (
     Intent,
     LetGo,
     Plan,
+    RaiseAttempt,
     RefuseRetry,
     Release,
     Report,
@@ -38,7 +39,7 @@ from hydracore_operator.rollouts.ledger import LedgerMovedError
 from hydracore_operator.rollouts.letgo import let_go
 from hydracore_operator.rollouts.report import OutdatedError, report
 from hydracore_operator.rollouts.resolve import Resolver
-from hydracore_operator.rollouts.settle import refuse_retry, requeue, settle
+from hydracore_operator.rollouts.settle import raise_attempt, refuse_retry, requeue, settle
 from hydracore_operator.rollouts.start import drive, start
 from hydracore_operator.rollouts.tenant import Tenant
 from hydracore_operator.rollouts.writes import ContendedError, bounded
@@ -128,6 +129,9 @@ class Executor:
                 self._create(tenant, intent, applied)
             case Settle():
                 await settle(tenant, intent)
+            case RaiseAttempt():
+                await raise_attempt(tenant, intent)
+                applied.again = True
             case Requeue():
                 await requeue(tenant, intent)
                 applied.again = True

@@ -110,6 +110,12 @@ def settled(target: RolloutTarget, intent: Settle, now: datetime) -> RolloutTarg
     return _condition(target, status, flag, intent.reason, intent.message, now)
 
 
+def may_raise(target: RolloutTarget, attempt: int) -> bool:
+    """Whether the operator may raise the target to this attempt: it failed in the one before."""
+    done = target.status.attempt == target.spec.attempt == attempt - 1
+    return done and target.status.state == "failed" and not target.deleting
+
+
 def requeued(target: RolloutTarget, intent: Requeue, now: datetime) -> RolloutTargetStatus | None:
     """Failed or uncertain → queued: an accepted retry, under its new attempt."""
     if target.status.state not in {"failed", "uncertain"} or target.spec.attempt != intent.attempt:

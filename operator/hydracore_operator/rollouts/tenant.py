@@ -108,6 +108,7 @@ class Tenant:
         limit: How many slots there are, as the last plan found.
         began: What history has said of rollouts, by uid.
         errands: What asks history.
+        since: When this process began to follow the tenant.
     """
 
     ctx: Context
@@ -129,9 +130,11 @@ class Tenant:
     limit: int = 0
     began: dict[str, Began] = field(default_factory=dict)
     errands: Errands = field(init=False)
+    since: datetime = field(init=False)
 
     def __post_init__(self) -> None:
         """Have the end of every errand wake the tenant."""
+        self.since = self.ctx.now()
         self.errands = Errands(
             self.ctx.clock,
             pause=self.timing.retry,

@@ -29,5 +29,6 @@ def build_view(tenant: Tenant) -> TenantView:
         bundles={bundle.metadata.name: bundle for bundle in stores.bundles.all()},
         slots=tenant.ledger.slots(without=tenant.freeing),
         began=dict(tenant.began),
+        followed_since=tenant.since,
         terminating=found is None or found.terminating or found.tenant_id is None,
     )

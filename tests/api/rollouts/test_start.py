@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
-from hydracore_crds import Instance, Rollout, RolloutTarget
+from hydracore_api.rollouts.start import planned
+from hydracore_crds import Instance, ObjectMeta, Rollout, RolloutTarget
 from hydracore_crds.names import (
     MANAGED_BY_LABEL,
 )
+from hydracore_crds.rollout import RolloutSpec
 from tests.api.support.world import RUNNING, World
 
 START_PATH = "/v1/instances/fleet/runtime/rollout"
@@ -56,6 +58,16 @@ async def test_a_fleet_rollout_answers_with_the_operators_targets(world: World) 
     assert spec.initiated_by.startswith("api-key test (")
     assert spec.initiated_from_ip == "198.51.100.7"
     assert len(rollout.metadata.name) <= 57
+
+
+async def test_the_plan_shows_the_countdowns_that_the_targets_will_have(world: World) -> None:
+    bundle = world.bundle("1.1.0")
+    for name in ("a", "b", "c"):
+        world.instance(name)
+    spec = RolloutSpec(bundle_name=bundle.metadata.name, strategy={"staggerSeconds": 90})
+    rollout = Rollout(metadata=ObjectMeta(name="r1", namespace="acme"), spec=spec)
+    tasks = planned(world.services, rollout, bundle)
+    assert [task.scheduled_countdown_seconds for task in tasks] == [0, 90, 180]
 
 
 async def test_without_an_operator_the_plan_answers(world: World) -> None:

@@ -19,7 +19,7 @@ from hydracore_crds.names import (
     ROLLED_BACK_BY_ANNOTATION,
 )
 from hydracore_crds.policy_window import PolicyWindow
-from tests.core.rollouts import builders
+from tests.core.rollouts import builders, timing_oracles
 from tests.core.rollouts.agents import Agent, Behaviour
 from tests.core.rollouts.simulation import Event, World
 
@@ -164,11 +164,8 @@ def retry(target_name: str) -> Event:
         if found is None or found.status.state not in {"failed", "uncertain"}:
             return
         attempt = found.spec.attempt + 1
-        spec = found.spec.model_copy(update={"attempt": attempt})
-        raised = {"generation": found.metadata.generation + 1}
-        metadata = found.metadata.model_copy(update=raised)
-        changed = found.model_copy(update={"spec": spec, "metadata": metadata})
-        world.targets[target_name] = changed
+        world.targets[target_name] = builders.raised(found)
+        timing_oracles.retried(world, found)
         world.say(target_name, f"RETRY asked: attempt {attempt}")
 
     return event

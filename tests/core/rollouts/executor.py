@@ -10,6 +10,7 @@ from hydracore_core.rollouts.model import (
     Hold,
     Intent,
     LetGo,
+    RaiseAttempt,
     RefuseRetry,
     Release,
     Report,
@@ -24,8 +25,8 @@ from hydracore_crds import ObjectMeta, OwnerReference, Rollout, RolloutTarget
 from hydracore_crds.base import set_condition
 from hydracore_crds.names import FINALIZER
 from hydracore_crds.rollout_target import RolloutTargetSpec, RolloutTargetStatus
-from tests.core.rollouts import oracles
-from tests.core.rollouts.builders import NAMESPACE, uid_of
+from tests.core.rollouts import oracles, timing_oracles
+from tests.core.rollouts.builders import NAMESPACE, raised, uid_of
 
 if TYPE_CHECKING:
     from tests.core.rollouts.simulation import World
@@ -60,6 +61,8 @@ def put(world: World, target: RolloutTarget, *, reason: str, flag: Any, **status
     new = target.status.model_copy(update={**status, "conditions": conditions})
     changed = target.model_copy(update={"status": new})
     oracles.transition(target, changed)
+    if new.state == "succeeded":
+        timing_oracles.succeeded(world, changed)
     world.targets[target.metadata.name] = changed
 
 
@@ -136,7 +139,11 @@ def _target(owner: Rollout, draft: TargetDraft, digest: str) -> RolloutTarget:
     )
     return RolloutTarget(
         metadata=ObjectMeta(
-            name=draft.name, namespace=NAMESPACE, generation=1, owner_references=[reference]
+            name=draft.name,
+            namespace=NAMESPACE,
+            uid=uid_of(f"target {draft.name}"),
+            generation=1,
+            owner_references=[reference],
         ),
         spec=RolloutTargetSpec(
             rollout_name=owner.metadata.name,
@@ -147,6 +154,7 @@ def _target(owner: Rollout, draft: TargetDraft, digest: str) -> RolloutTarget:
             bundle_name=draft.back.bundle_name if draft.back else None,
             order=draft.order,
             wave=draft.wave,
+            scheduled_countdown_seconds=draft.countdown_seconds,
         ),
     )
 
@@ -186,6 +194,7 @@ def _start(world: World, intent: Start) -> None:
         last_result_status=None,
         error_message=None,
     )
+    timing_oracles.started(world, intent)
     write(world, f"sends the order of {target.metadata.name}")
     oracles.order(world, intent)
     again = f" (attempt {intent.attempt})" if intent.attempt > 1 else ""
@@ -209,6 +218,14 @@ def _settle(world: World, intent: Settle) -> None:
     )
     world.say(intent.target_name, f"{intent.state}: {intent.message} [{intent.reason}]")
     free(world, target.status.task_id)
+
+
+def _raise_attempt(world: World, intent: RaiseAttempt) -> None:
+    name = intent.target_name
+    write(world, f"raises the attempt of {name}")
+    timing_oracles.automatic_retry(world, intent)
+    world.targets[name] = raised(world.targets[name])
+    world.say(name, f"is tried again by the operator: attempt {intent.attempt}")
 
 
 def _requeue(world: World, intent: Requeue) -> None:
@@ -237,6 +254,7 @@ def _report(world: World, intent: Report) -> None:
     found = world.rollouts[intent.rollout_name]
     world.rollouts[intent.rollout_name] = found.model_copy(update={"status": intent.status})
     old, new = found.status, intent.status
+    timing_oracles.reported(world, intent.rollout_name, old, new)
     reason = next(c.reason for c in new.conditions if c.type == "Progressing")
     text = f"{new.state} [{reason}] {new.message}"
     world.say_once(intent.rollout_name, text)
@@ -262,6 +280,7 @@ _DISPATCH: dict[type, Any] = {
     TakeBack: _take_back,
     Start: _start,
     Settle: _settle,
+    RaiseAttempt: _raise_attempt,
     Requeue: _requeue,
     RefuseRetry: _refuse,
     Release: _release,

@@ -67,12 +67,8 @@ def _track(world: World, intent: Track) -> bool:
         return _silence(world, target)
     order = agent.orders.get(intent.task_id)
     found = world.rollouts.get(intent.rollout_name)
-    if (
-        order is None
-        and found
-        and world.now < intent.deadline
-        and oracles.may_send(world, found, target)
-    ):
+    back, in_time = target.spec.rollback_of is not None, world.now < intent.deadline
+    if order is None and found and in_time and oracles.may_send(world, found, back=back):
         # The operator died after it had stored in_progress: now the order goes out, if it may.
         agent.take(intent.task_id, target.spec.bundle_hash, world.now, intent.deadline)
         world.say(intent.target_name, f"-> {agent.name} (the order had not gone out)")

@@ -58,7 +58,8 @@ def order(world: World, intent: Start) -> None:
     assert len(working) < limit_of(world), "more in flight than the limit"
     found = world.rollouts[intent.rollout_name]
     target = world.targets[intent.target_name]
-    assert may_send(world, found, target), f"{intent.target_name} starts when it must not"
+    back = target.spec.rollback_of is not None
+    assert may_send(world, found, back=back), f"{intent.target_name} starts when it must not"
     work = (found.metadata.name, spec_hash(found.spec))
     assert world.history[work] == found.metadata.uid, "this work began for another object"
     waves(world, found, target)
@@ -90,12 +91,12 @@ def waves(world: World, found: Rollout, target: RolloutTarget) -> None:
             assert world.now >= baked, f"wave {number} has not baked"
 
 
-def may_send(world: World, found: Rollout, target: RolloutTarget) -> bool:
+def may_send(world: World, found: Rollout, *, back: bool = False) -> bool:
     """I4, and the gates that people and the threshold close; a rollback minds a pause only."""
     in_time = found.spec.override_window or in_window(world)
     notes = found.metadata.annotations
     held = found.spec.paused or PAUSED_BY_ANNOTATION in notes
-    if target.spec.rollback_of is None:
+    if not back:
         held = stopped(found) or found.status.rollback is not None
     return in_time and not held and not world.terminating
 

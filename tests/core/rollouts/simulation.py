@@ -18,11 +18,12 @@ from hydracore_core.executions import Began
 from hydracore_core.rollouts.model import Abort, AskHistory, Plan, Resolve, Slot, TenantView, Track
 from hydracore_core.rollouts.plan import plan
 from hydracore_crds import Bundle, Instance, Rollout, RolloutTarget, UpdatePolicy
-from tests.core.rollouts import oracles
+from tests.core.rollouts import oracles, timing_oracles
 from tests.core.rollouts.agents import Agent
 from tests.core.rollouts.builders import NAMESPACE, bundle, fleet, policy
 from tests.core.rollouts.executor import CrashError, apply
 from tests.core.rollouts.following import poll
+from tests.core.rollouts.records import Records
 
 ROUNDS = 40
 """Plans that may follow each other at one moment before it must be quiet."""
@@ -49,6 +50,8 @@ class World:
         lost: Rollouts that were let go; a backup still has them.
         approvals: All that people have ever approved.
         began: What the operator has learnt from it; lost when it dies.
+        followed_since: When the operator that leads now took over.
+        records: What the oracles remember; no plan sees it.
     """
 
     now: datetime
@@ -72,6 +75,8 @@ class World:
     history_away: bool = False
     approvals: set[str] = field(default_factory=set)
     began: dict[str, Began] = field(default_factory=dict)
+    followed_since: datetime | None = None
+    records: Records = field(default_factory=Records)
     plans: int = 0
     tasks: Iterator[int] = field(default_factory=lambda: count(1))
     _events: list[tuple[datetime, int, Event]] = field(default_factory=list)
@@ -116,6 +121,7 @@ class World:
             bundles=dict(self._shuffled(self.bundles.items())),
             slots=self._shuffled(self.ledger.values()),
             began=dict(self.began),
+            followed_since=self.followed_since,
         )
 
     def _shuffled(self, items: Iterable[T]) -> list[T]:
@@ -133,11 +139,15 @@ class World:
             times += [t for t in (wake, self.down_until) if t is not None and t > self.now]
             following = min(times, default=None)
             if following is None or following > end:
-                self.now = end
+                self._advance(end)
                 return
-            self.now = following
+            self._advance(following)
             while self._events and self._events[0][0] <= self.now:
                 heapq.heappop(self._events)[2](self)
+
+    def _advance(self, to: datetime) -> None:
+        timing_oracles.time_passes(self, to)
+        self.now = to
 
     def step(self) -> datetime | None:
         """Do all that is to be done now; return when time alone changes something."""
@@ -147,6 +157,7 @@ class World:
             if self.now < self.down_until:
                 return None
             self.down_until = None
+            self.followed_since = self.now
             self.say("operator", "a new leader takes over")
         try:
             return self._reconcile()
@@ -166,6 +177,7 @@ class World:
             changed = poll(self, follows)
             if not writes and not changed:
                 oracles.at_rest(self)
+                timing_oracles.at_rest(self)
                 return made.wake_at
         raise AssertionError(f"not quiet after {ROUNDS} plans: {made.intents}")
 

@@ -29,6 +29,11 @@ def test_another_digest_another_instance_and_another_strategy_are_other_plans() 
     assert len(others | {one}) == 5
 
 
+def test_a_field_at_its_default_is_as_good_as_absent() -> None:
+    said = rollout(strategy={"retryLimit": 0, "staggerSeconds": 0, "onFailure": "pause"}).spec
+    assert fingerprint(said, pin(bundle()), PLACES) == fingerprint(SPEC, pin(bundle()), PLACES)
+
+
 def test_a_preview_has_the_fingerprint_of_the_rollout_that_then_runs() -> None:
     made = rollout(strategy={"waves": [{"count": 1}]})
     seen = preview(made.spec, bundle(), fleet(3), None)

@@ -138,6 +138,67 @@ def offline_canary(seed: int) -> World:
     return world
 
 
+def progress_deadline(seed: int) -> World:
+    """Twenty minutes without a success halt it; pause and closed window do not count in."""
+    there = {i.metadata.name: i for i in fleet(3)}
+    world = World(EVENING, seed, policy=policy(1, window=(22, 23)), instances=there)
+    for name in ("a-1", "a-2"):
+        world.at(15, deeds.change_instance(name, health_status="unreachable"))
+    deeds.create(strategy={"progressDeadlineSeconds": 1200})(world)
+    world.at(20, deeds.pause())
+    world.at(60, deeds.resume())
+    a_day = 24 * 60
+    world.at(a_day + 25, deeds.change_instance("a-1", health_status="healthy"))
+    world.at(a_day + 30, deeds.resume())
+    world.at(a_day + 55, deeds.change_instance("a-2", health_status="healthy"))
+    world.at(a_day + 60, deeds.resume())
+    world.run(2 * a_day)
+    return world
+
+
+def automatic_retry(seed: int) -> World:
+    """Two retries with backoff: one is cured by them, one is not, one is rejected: no retry."""
+    world = World(NOON, seed, policy=policy(1))
+    deeds.script("a-0", CRASH, CRASH)(world)
+    deeds.script("a-1", Behaviour(minutes=1, outcome="rejected", message="bad signature"))(world)
+    deeds.script("a-2", CRASH, CRASH, CRASH)(world)
+    strategy = {"retryLimit": 2, "retryBackoffSeconds": 300, "failureThreshold": {"count": 2}}
+    deeds.create(strategy=strategy)(world)
+    world.at(40, deeds.retry("r1-00002"))
+    world.run(60)
+    return world
+
+
+def stagger(seed: int) -> World:
+    """Starts two minutes apart; a pause shifts the rest, and nobody catches up after it."""
+    world = World(NOON, seed, policy=policy(3))
+    deeds.create(strategy={"staggerSeconds": 120})(world)
+    world.at(5, deeds.pause())
+    world.at(30, deeds.resume())
+    world.run(60)
+    return world
+
+
+def uncertain_ignored(seed: int) -> World:
+    """An unknown outcome halts nothing where it is ignored; the rollout is no success for it."""
+    world = World(NOON, seed, policy=policy(1), instances={i.metadata.name: i for i in fleet(3)})
+    deeds.script("a-0", Behaviour(minutes=3, silent=300))(world)
+    strategy = {"uncertainCountsAs": "ignored", "waves": [{"count": 2}]}
+    deeds.create(strategy=strategy)(world)
+    world.run(60)
+    return world
+
+
+def target_timeout(seed: int) -> World:
+    """Five minutes for each target: one is slower, and its agent stops by the order's end."""
+    world = World(NOON, seed, policy=policy(1), instances={i.metadata.name: i for i in fleet(2)})
+    deeds.script("a-0", Behaviour(minutes=8))(world)
+    strategy = {"targetTimeoutSeconds": 300, "failureThreshold": {"count": 2}}
+    deeds.create(strategy=strategy)(world)
+    world.run(60)
+    return world
+
+
 def window_edges(seed: int) -> World:
     """Window 22:00 to 23:00: nothing before, nothing new after, the rest the next day."""
     world = World(EVENING, seed, policy=policy(2, window=(22, 23)))
@@ -411,6 +472,11 @@ SCENARIOS: tuple[Callable[[int], World], ...] = (
     canary_and_approval,
     wave_not_good_enough,
     sick_while_baking,
+    progress_deadline,
+    automatic_retry,
+    stagger,
+    uncertain_ignored,
+    target_timeout,
     taken_back_by_itself,
     late_joiners,
     offline_canary,

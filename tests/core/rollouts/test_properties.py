@@ -40,6 +40,14 @@ strategies = st.sampled_from(
         {"waves": [{"percent": 20}, {"count": 2, "successPercent": 50}], "onFailure": "continue"},
         {"failureThreshold": {"percent": 40, "minExecuted": 2}},
         {"failureThreshold": {"count": 3}, "targetTimeoutSeconds": 300},
+        {"retryLimit": 2, "retryBackoffSeconds": 120},
+        {"retryLimit": 1, "maxParallel": 1, "waves": [{"count": 2, "bakeSeconds": 60}]},
+        {"staggerSeconds": 180},
+        {"staggerSeconds": 60, "retryLimit": 1, "failureThreshold": {"count": 2}},
+        {"progressDeadlineSeconds": 600},
+        {"progressDeadlineSeconds": 600, "onFailure": "continue", "maxParallel": 1},
+        {"progressDeadlineSeconds": 1200, "retryLimit": 3, "uncertainCountsAs": "ignored"},
+        {"progressDeadlineSeconds": 300, "staggerSeconds": 240, "waves": [{"count": 1}]},
     ]
 )
 allows = st.sampled_from(

@@ -9,7 +9,7 @@ from hydracore_core.rollouts.model import Report
 from hydracore_core.rollouts.plan import plan
 from hydracore_core.rollouts.status import is_urgent
 from hydracore_crds import Rollout, RolloutTarget
-from hydracore_crds.rollout import Counts, RolloutStatus
+from hydracore_crds.rollout import Counts, ProgressClock, RolloutStatus
 from tests.core.rollouts.builders import (
     NOW,
     condition,
@@ -166,5 +166,7 @@ def test_counts_and_texts_can_wait_states_and_reasons_cannot() -> None:
         {"halt_reason": "x"},
         {"conditions": [condition("Succeeded", "Unknown", "Down")]},
         {"targets_created": True},
+        {"last_started_at": NOW},
+        {"progress_clock": ProgressClock(running=True, seconds=0, since=NOW)},
     ):
         assert is_urgent(base, base.model_copy(update=change))

@@ -75,6 +75,33 @@ def test_threshold(states: str, threshold: dict[str, int] | None, *, halted: boo
     assert not is_halted(states, **strategy, onFailure="continue")
 
 
+@pytest.mark.parametrize(
+    ("states", "threshold", "halted"),
+    [
+        ("uuq", {"count": 1}, False),
+        ("ufq", {"count": 1}, True),
+        ("ufq", {"count": 2}, False),
+        ("uuusfq", {"percent": 50}, True),
+        ("uuussfq", {"percent": 50}, False),
+        ("uuusfq", {"percent": 50, "minExecuted": 3}, False),
+    ],
+)
+def test_uncertain_outcomes_count_neither_way_where_they_are_ignored(
+    states: str, threshold: dict[str, int], *, halted: bool
+) -> None:
+    ignored = {"failureThreshold": threshold, "uncertainCountsAs": "ignored"}
+    assert is_halted(states, **ignored) == halted
+    assert is_halted(states, **{**ignored, "uncertainCountsAs": "failed"})
+
+
+def test_a_rollout_with_an_ignored_outcome_is_no_success_all_the_same() -> None:
+    _, status = decide("su", strategy={"uncertainCountsAs": "ignored"})
+    assert (status.state, status.message) == (
+        "failed",
+        "1 of 2 targets succeeded, 1 uncertain",
+    )
+
+
 def test_with_nothing_left_to_start_there_is_nothing_to_halt() -> None:
     _, status = decide("sf")
     assert status.halt_reason is None

@@ -235,3 +235,58 @@ def test_cancelled_means_that_no_wave_is_waited_for() -> None:
     spec = owner.spec.model_copy(update={"cancel": "Graceful"})
     _, status = decide(owner.model_copy(update={"spec": spec}), "ss", "cc")
     assert status.state == "cancelled"
+
+
+@pytest.mark.parametrize(
+    ("first", "percent", "halts"),
+    [("su", 100, False), ("fu", 50, True), ("uu", 1, True), ("uu", 0, False)],
+)
+def test_an_ignored_outcome_has_no_share_but_a_wave_must_prove_something(
+    first: str, percent: int, *, halts: bool
+) -> None:
+    owner = two_waves(
+        {"successPercent": percent}, failureThreshold={"count": 9}, uncertainCountsAs="ignored"
+    )
+    made, status = decide(owner, first)
+    assert (status.halt_reason is not None) == halts
+    assert started(made) == ([] if halts else ["a-2", "a-3"])
+
+
+def test_a_wave_of_unknown_outcomes_says_so_and_may_be_resumed() -> None:
+    owner = two_waves({}, uncertainCountsAs="ignored")
+    _, status = decide(owner, "uu")
+    assert status.halt_reason is not None
+    head = "Halted: wave 1 of 2 proves nothing: 2 outcomes unknown, none known. "
+    assert status.halt_reason.startswith(head)
+    stored = {**status.model_dump(), "failures_accepted_until": NOW, "halt_reason": None}
+    resumed = two_waves({}, uncertainCountsAs="ignored", status=stored | {"halted_at": None})
+    assert started(decide(resumed, "uu")[0]) == ["a-2", "a-3"]
+
+
+def test_the_threshold_comes_first_and_a_halt_keeps_its_cause() -> None:
+    """Two groups that tripped together have undone a halt elsewhere (hawkbit#2161)."""
+    owner = two_waves({})
+    _, status = decide(owner, "fr")
+    text = "Halted: 1 of 1 executed target failed, the limit is 1."
+    assert (status.halt_reason or "").startswith(text)
+    halted = two_waves({}, status=status.model_dump())
+    made, later = decide(halted, "fs")
+    assert started(made) == []
+    assert (later.halt_reason or "").startswith("Halted: 1 of 2 executed targets failed")
+    assert later.halted_at == status.halted_at
+    both = decide(two_waves({}), "fs")[1]
+    assert next(c.reason for c in both.conditions if c.type == "Progressing") == (
+        "FailureThresholdReached"
+    )
+
+
+def test_the_text_of_a_bad_wave_follows_what_a_person_does_next() -> None:
+    owner = two_waves({}, failureThreshold={"count": 9})
+    _, status = decide(owner, "sf")
+    assert "None in flight, 2 targets untouched. Resume: go on with the 2" in status.halt_reason
+    retried = two_waves({}, failureThreshold={"count": 9}, status=status.model_dump())
+    _, later = decide(retried, "sq")
+    assert later.halt_reason is not None
+    head, _, rest = later.halt_reason.partition(" None in flight, ")
+    assert head == (status.halt_reason or "").partition(" None in flight, ")[0]
+    assert rest.startswith("3 targets untouched. Resume: go on with the 3 queued")

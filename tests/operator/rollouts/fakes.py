@@ -147,6 +147,14 @@ class FakeKube:
         answer = await self._write("status", plural, name, self._update_status, obj, new_status)
         return cast("R", answer)
 
+    async def patch(
+        self, kind: type[R], name: str, namespace: str | None, body: dict[str, Any]
+    ) -> R:
+        plural = kind.KIND.plural
+        return cast(
+            "R", await self._write("patch", plural, name, self._patch, kind, namespace, name, body)
+        )
+
     async def set_finalizers(self, obj: R, finalizers: Sequence[str]) -> R:
         if obj.metadata.finalizers == [*finalizers]:
             return obj
@@ -229,6 +237,23 @@ class FakeKube:
         found = self._checked(obj)
         wire = {**found.to_wire(), "status": new_status.to_wire()}
         return self.put(type(obj).model_validate(wire))
+
+    def _patch(
+        self, kind: type[Resource], namespace: str | None, name: str, body: dict[str, Any]
+    ) -> Resource:
+        """Merge fields of the spec, with the preconditions that the body carries."""
+        found = self.objects.get((kind.KIND.plural, f"{namespace}/{name}" if namespace else name))
+        if found is None:
+            raise NotFound(f"{name}: not found", status=404)
+        wanted = body.get("metadata", {})
+        has = {"uid": found.metadata.uid, "resourceVersion": found.metadata.resource_version}
+        if any(has[key] != value for key, value in wanted.items()):
+            raise Conflict(f"{name}: modified", status=409)
+        wire = found.to_wire()
+        changed = type(found).model_validate({**wire, "spec": {**wire["spec"], **body["spec"]}})
+        raised = {"generation": found.metadata.generation + 1}
+        metadata = changed.metadata.model_copy(update=raised)
+        return self.put(changed.model_copy(update={"metadata": metadata}))
 
     def _finalizers(self, obj: Any, finalizers: Sequence[str]) -> Any:
         found = self._checked(obj)

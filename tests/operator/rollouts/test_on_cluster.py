@@ -180,6 +180,17 @@ async def test_a_retry_by_kubectl(stand: Stand) -> None:
     assert again.status.task_id != target.status.task_id
 
 
+async def test_the_operator_itself_tries_a_failed_target_again(stand: Stand) -> None:
+    await stand.prepare(instances=2, limit=2)
+    stand.agents[0].faults.outcome = "rolled_back"
+    await stand.operator()
+    rollout = await stand.roll(strategy={"retry_limit": 1, "retry_backoff_seconds": 1})
+    await stand.until(lambda r: r.status.counts.failed == 1, rollout, "a failure")
+    stand.agents[0].faults.outcome = "activated"
+    await stand.finished(rollout, "succeeded")
+    assert sorted(target.spec.attempt for target in await stand.targets()) == [1, 2]
+
+
 async def test_a_deleted_rollout_is_archived(stand: Stand) -> None:
     await stand.prepare(instances=3, limit=1)
     for agent in stand.agents:

@@ -146,3 +146,26 @@ def test_a_refused_retry_keeps_the_state() -> None:
         "RetryRefused",
         4,
     )
+
+
+@pytest.mark.parametrize(
+    ("state", "asked", "ended", "attempt", "allowed"),
+    [
+        ("failed", 1, 1, 2, True),
+        ("failed", 2, 2, 3, True),
+        ("failed", 1, 1, 3, False),
+        ("failed", 2, 1, 2, False),
+        ("failed", 2, 1, 3, False),
+        ("uncertain", 1, 1, 2, False),
+        ("queued", 1, 1, 2, False),
+        ("succeeded", 1, 1, 2, False),
+    ],
+)
+def test_the_operator_raises_an_attempt_only_from_the_failure_that_it_saw(
+    state: str, asked: int, ended: int, attempt: int, *, allowed: bool
+) -> None:
+    found = target(state, attempt=asked)
+    found.status.attempt = ended
+    assert status.may_raise(found, attempt) == allowed
+    found.metadata.deletion_timestamp = START
+    assert not status.may_raise(found, attempt)

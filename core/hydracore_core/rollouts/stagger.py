@@ -1,0 +1,72 @@
+"""Stagger: starts of one rollout keep a distance, and no target starts before its countdown.
+
+Two rules, and a target starts once both let it. Every start is at least ``staggerSeconds`` after
+the one before, of whichever target and attempt. And a target starts no sooner than its
+``scheduledCountdownSeconds`` (its place in the order times the stagger) after the rollout's first
+start. So where nothing interferes the countdowns are what happens. What waits longer, for a gate, a
+slot or its instance, shifts those behind it: they keep the distance, and none of them catches up.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from hydracore_core.rollouts.scope import Gate, RolloutScope, TenantScope
+from hydracore_core.rollouts.texts import at
+from hydracore_crds import RolloutTarget
+from hydracore_crds.conditions import WAITING_FOR_STAGGER
+
+
+def recall_starts(scope: TenantScope) -> None:
+    """Find out, for every rollout with a stagger, when it last started a target.
+
+    A target that is queued again has lost its start, so the latest one is kept in the status.
+    """
+    for rollout in scope.rollouts:
+        stored = rollout.rollout.status.last_started_at
+        rollout.last_started_at = stored
+        if rollout.rollout.spec.strategy.stagger_seconds:
+            started = [
+                target
+                for lane in (rollout, rollout.back)
+                for target in (*lane.in_progress, *lane.executed_targets())
+            ]
+            times = (target.status.started_at for target in started)
+            known = [time for time in (*times, stored) if time is not None]
+            rollout.last_started_at = max(known, default=None)
+
+
+def starts_from(scope: TenantScope, rollout: RolloutScope, target: RolloutTarget) -> datetime:
+    """Return from when a target may start; not after now where it may start now.
+
+    Args:
+        scope: The tenant.
+        rollout: Its rollout; :func:`recall_starts` has seen it.
+        target: A target that waits.
+    """
+    step = timedelta(seconds=rollout.rollout.spec.strategy.stagger_seconds)
+    if not step:
+        return scope.now
+    if rollout.starting or _starts_just_now(scope, rollout):
+        return scope.now + step
+    last = rollout.last_started_at
+    if last is None:
+        return scope.now
+    first = rollout.rollout.status.started_at or last
+    countdown = timedelta(seconds=target.spec.scheduled_countdown_seconds)
+    return max(last + step, first + countdown)
+
+
+def hold_back(scope: TenantScope, rollout: RolloutScope, until: datetime) -> None:
+    """Wait for the next start's time, unless something is started now."""
+    scope.wakes.append(until)
+    step = rollout.rollout.spec.strategy.stagger_seconds
+    text = f"the next target starts at {at(until)}: starts are {step} s apart"
+    rollout.wait = Gate(WAITING_FOR_STAGGER, text)
+
+
+def _starts_just_now(scope: TenantScope, rollout: RolloutScope) -> bool:
+    """Whether a slot is claimed for a target whose start is not stored yet."""
+    waiting = {target.metadata.name for target in (*rollout.waiting, *rollout.back.waiting)}
+    slots = scope.slots.values()
+    return any(slot.target_name in waiting and slot.rollout_name == rollout.name for slot in slots)
