@@ -1,4 +1,4 @@
-"""Starts: oldest rollout first, then by order, while slots are free and gates are open."""
+"""Starts: slots shared fairly among rollouts, in each by order, while its gates are open."""
 
 from __future__ import annotations
 
@@ -19,59 +19,96 @@ def start(scope: TenantScope) -> None:
     """Emit the Starts that fit.
 
     Free slots are the tenant's limit less everything that is or may be in flight; a rollout's own
-    ``maxParallel`` bounds it in the same way. An instance has one order at a time, over all
-    rollouts.
+    ``maxParallel`` bounds it in the same way. Each goes to the rollout that has the fewest, so
+    that a large one keeps nobody waiting. An instance has one order at a time, over all rollouts.
     """
     free = max(0, scope.limit - scope.taken)
-    for rollout in scope.rollouts:
-        if rollout.gate is not None or not rollout.startable:
-            continue
-        own = rollout.rollout.spec.strategy.max_parallel
-        room = free if own is None else min(free, max(0, own - rollout.taken))
-        if room > 0 and not may_start(scope, rollout):
-            continue
-        if room > 0:
-            _fill(scope, rollout, room)
-            free -= rollout.starting
-        elif rollout.wait is None:
-            whose, limit = ("tenant", scope.limit) if free == 0 else ("rollout", own or 0)
-            rollout.wait = Gate(
-                WAITING_FOR_SLOT, f"the {whose}'s limit of {limit} in flight is reached"
-            )
+    lanes = [
+        _Lane(scope, rollout)
+        for rollout in scope.rollouts
+        if rollout.gate is None and rollout.startable
+    ]
+    for lane in lanes:
+        lane.ready = free > 0 and lane.room > 0 and may_start(scope, lane.rollout)
+    while free and (ready := [lane for lane in lanes if lane.ready]):
+        free -= min(ready, key=_Lane.has).start_next()
+    for lane in lanes:
+        lane.close(free)
+
+
+class _Lane:
+    """One rollout on its way to its share of the slots.
+
+    Attributes:
+        rollout: The rollout.
+        ready: It may start another target.
+    """
+
+    def __init__(self, scope: TenantScope, rollout: RolloutScope) -> None:
+        self._scope = scope
+        self.rollout = rollout
+        self.ready = False
+        self._limit = rollout.rollout.spec.strategy.max_parallel
+        self._targets = iter(_in_turn(rollout))
+        self._blocked: dict[str, str] = {}
+        self._later: list[datetime] = []
+
+    def has(self) -> int:
+        """Return how many slots it has, those that this plan gives it included."""
+        return self.rollout.taken + self.rollout.starting
+
+    @property
+    def room(self) -> int:
+        """How many more its own limit allows."""
+        limit = self._scope.limit if self._limit is None else self._limit
+        return max(0, limit - self.has())
+
+    def start_next(self) -> int:
+        """Start the next target that can be started; return how many slots that took: 1 or 0."""
+        for target in self._targets:
+            if not target.deleting and self._start(target):
+                self.ready = self.room > 0
+                return 1
+        self.ready = False
+        return 0
+
+    def close(self, free: int) -> None:
+        """Say what it waits for; ``free`` slots are left."""
+        rollout = self.rollout
+        if rollout.gate is not None:
+            return
+        if self._blocked:
+            number, names = len(self._blocked), listed(self._blocked.values())
+            text = f"{count(number, 'target')} passed over: {names}"
+            rollout.wait = Gate(WAITING_FOR_INSTANCE, text)
+        elif (free == 0 or self.room == 0) and not (rollout.starting or rollout.wait):
+            whose, limit = ("tenant", self._scope.limit) if free == 0 else ("rollout", self._limit)
+            text = f"the {whose}'s limit of {limit} in flight is reached"
+            rollout.wait = Gate(WAITING_FOR_SLOT, text)
+        if self._later:
+            hold_back(self._scope, rollout, min(self._later))
         if rollout.wait is not None and not rollout.starting:
-            scope.note(rollout.subject, rollout.wait.message)
+            self._scope.note(rollout.subject, rollout.wait.message)
 
-
-def _fill(scope: TenantScope, rollout: RolloutScope, room: int) -> None:
-    """Start up to ``room`` targets; those whose instance cannot take one now are passed over."""
-    blocked: dict[str, str] = {}
-    later: list[datetime] = []
-    for target in _in_turn(rollout):
-        if rollout.starting == room:
-            break
-        name = target.spec.instance_name
-        if target.deleting:
-            continue
-        allowed = starts_from(scope, rollout, target)
+    def _start(self, target: RolloutTarget) -> bool:
+        """Start a target, or note why it is passed over."""
+        scope, name = self._scope, target.spec.instance_name
+        allowed = starts_from(scope, self.rollout, target)
         if allowed > scope.now:
-            later.append(allowed)
-            continue
+            self._later.append(allowed)
+            return False
         if name in scope.held:
-            blocked[name] = f"{name} has another order in flight"
-            continue
+            self._blocked[name] = f"{name} has another order in flight"
+            return False
         instance = scope.instances[name]
-        verdict = in_the_way(scope, rollout, instance)
+        verdict = in_the_way(scope, self.rollout, instance)
         if verdict is None:
-            _start(scope, rollout, target, instance)
+            _start(scope, self.rollout, target, instance)
         elif verdict[0] == "drop":
             scope.out.settle.append(_drop(target, verdict[1], verdict[2]))
         else:
-            blocked[name] = verdict[2]
-    if blocked:
-        text = f"{count(len(blocked), 'target')} passed over: {listed(blocked.values())}"
-        rollout.wait = Gate(WAITING_FOR_INSTANCE, text)
-    if later:
-        hold_back(scope, rollout, min(later))
+            self._blocked[name] = verdict[2]
+        return verdict is None
 
 
 def _in_turn(rollout: RolloutScope) -> list[RolloutTarget]:

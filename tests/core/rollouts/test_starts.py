@@ -90,16 +90,34 @@ def test_the_rollouts_own_limit_holds_as_well_but_never_raises_the_tenants() -> 
     assert started(made) == []
 
 
-def test_the_oldest_rollout_first() -> None:
+def test_slots_are_shared_fairly_and_the_oldest_gets_the_odd_one() -> None:
     old, new = (
         rollout("z-old", admitted=True, age=timedelta(hours=1)),
         rollout("new", admitted=True),
     )
-    some = fleet(4)
-    targets = [target(new, some[0]), target(new, some[1], 1)]
-    targets += [target(old, some[2]), target(old, some[3], 1)]
-    made = decide(limit=3, rollouts=[new, old], targets=targets)
-    assert started(made) == ["z-old-00000", "z-old-00001", "new-00000"]
+    some = fleet(6)
+    targets = [target(new, some[n], n) for n in range(3)]
+    targets += [target(old, some[n], n) for n in range(3, 6)]
+    made = decide(limit=3, rollouts=[new, old], targets=targets, instances=some)
+    assert started(made) == ["z-old-00003", "new-00000", "z-old-00004"]
+
+
+def test_a_new_rollout_gets_the_next_slots_until_it_has_as_many_as_the_old_one() -> None:
+    old, new = rollout("old", admitted=True, age=timedelta(hours=1)), rollout("new", admitted=True)
+    some = fleet(8)
+    flying = [running(old, some[n], n) for n in range(2)]
+    targets = [*flying, target(old, some[2], 2), *(target(new, some[n], n) for n in range(3, 6))]
+    entries = [slot(each, some[n]) for n, each in enumerate(flying)]
+    made = decide(limit=5, rollouts=[old, new], targets=targets, instances=some, slots=entries)
+    assert started(made) == ["new-00003", "new-00004", "old-00002"]
+
+
+def test_what_one_rollout_cannot_use_another_may() -> None:
+    old, new = rollout("old", admitted=True, age=timedelta(hours=1)), rollout("new", admitted=True)
+    some = [instance("a-0", health="unreachable"), *fleet(4)[1:]]
+    targets = [target(old, some[0])] + [target(new, some[n], n) for n in range(1, 4)]
+    made = decide(limit=3, rollouts=[old, new], targets=targets, instances=some)
+    assert started(made) == ["new-00001", "new-00002", "new-00003"]
 
 
 def test_never_two_orders_for_one_instance() -> None:
