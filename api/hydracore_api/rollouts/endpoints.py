@@ -11,12 +11,13 @@ from hydracore_api.auth.dependencies import AdminWrite, CanRead
 from hydracore_api.errors import Conflict, NotFound, responses
 from hydracore_api.instances.endpoints import InstanceId
 from hydracore_api.responses import V1
-from hydracore_api.rollouts import control, service, start
+from hydracore_api.rollouts import control, events, service, start
 from hydracore_api.rollouts.retry import retry
 from hydracore_api.rollouts.schemas import (
     FleetRolloutStarted,
     Redeployed,
     RolloutDetail,
+    RolloutEvents,
     RolloutSummary,
     RolloutTargetView,
     RolloutTimeline,
@@ -79,6 +80,25 @@ async def get_rollout_timeline(
 ) -> RolloutTimeline:
     """Return when each target ran, and for how long."""
     return await service.timeline(services, principal, str(rollout_id))
+
+
+@router.get(
+    "/fleet/runtime-rollouts/{rollout_id}/events",
+    summary="List what happened to a rollout",
+    responses=responses(NotFound),
+)
+async def list_rollout_events(
+    services: AnyServices,
+    principal: CanRead,
+    rollout_id: RolloutId,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    offset: Offset = 0,
+) -> RolloutEvents:
+    """Return each step of a rollout and its targets with its time and who took it, oldest first.
+
+    It answers alike while the rollout is in the cluster and after it has left it.
+    """
+    return await events.list_(services, principal, str(rollout_id), limit, offset)
 
 
 @router.post(_FLEET + "/{rollout_id}/cancel", summary="Cancel a rollout", responses=_CONTROL)

@@ -57,9 +57,40 @@ class RolloutDetail(View):
     targets: list[RolloutTargetView]
 
 
-class TimelineEvent(View):
-    """One step: what happened, when, and by whom."""
+class TimelineEntry(View):
+    """When one target ran."""
 
+    target_id: str
+    instance_id: str
+    instance_hostname: str | None
+    status: str
+    last_result_status: str | None
+    error_message: str | None
+    scheduled_countdown_seconds: int
+    created_at: TimeText | None
+    started_at: TimeText | None
+    completed_at: TimeText | None
+    duration_seconds: float | None = Field(description="Of the newest attempt.")
+
+
+class RolloutTimeline(View):
+    """When each target ran, in the order of their starts."""
+
+    rollout_id: str
+    scope: str
+    status: str
+    total_targets: int
+    total_duration_seconds: float | None = Field(description="First start to last end.")
+    created_at: TimeText | None
+    completed_at: TimeText | None
+    timeline: list[TimelineEntry]
+
+
+class RolloutEvent(View):
+    """One step of a rollout or of one of its targets: what happened, when, and by whom."""
+
+    target_id: str | None = Field(description="Null for a step of the rollout itself.")
+    instance_id: str | None = Field(description="The target's.")
     seq: int = Field(description="Rises with each step of the rollout, or of the target.")
     event: str = Field(
         description="created, started, paused, halted, resumed, cancelling, cancelled, succeeded, "
@@ -76,38 +107,16 @@ class TimelineEvent(View):
     message: str | None
 
 
-class TimelineEntry(View):
-    """When one target ran."""
-
-    target_id: str
-    instance_id: str
-    instance_hostname: str | None
-    status: str
-    last_result_status: str | None
-    error_message: str | None
-    scheduled_countdown_seconds: int
-    created_at: TimeText | None
-    started_at: TimeText | None
-    completed_at: TimeText | None
-    duration_seconds: float | None = Field(description="Of the newest attempt.")
-    events: list[TimelineEvent] = Field(description="What happened to the target, oldest first.")
-
-
-class RolloutTimeline(View):
-    """When each target ran, in the order of their starts."""
+class RolloutEvents(View):
+    """A page of what happened to a rollout and its targets, oldest first."""
 
     rollout_id: str
-    scope: str
-    status: str
-    total_targets: int
-    total_duration_seconds: float | None = Field(description="First start to last end.")
-    created_at: TimeText | None
-    completed_at: TimeText | None
-    timeline: list[TimelineEntry]
-    events: list[TimelineEvent] = Field(description="What happened to the rollout, oldest first.")
-    events_complete: bool = Field(
-        description="False while the database, which alone has the oldest events, is away."
+    total_events: int
+    complete: bool = Field(
+        description="False while the database, which alone has the oldest events of a rollout "
+        "that is still in the cluster, is away."
     )
+    events: list[RolloutEvent]
 
 
 class RolloutTask(View):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from hydracore_api.auth.principal import Principal
 from hydracore_api.instances.lookup import find as find_instance
 from hydracore_api.rollouts import views
-from hydracore_api.rollouts.events import events_of
 from hydracore_api.rollouts.lookup import belongs, find
 from hydracore_api.rollouts.schemas import (
     RolloutDetail,
@@ -54,13 +53,9 @@ async def get(services: Services, principal: Principal, rollout_id: str) -> Roll
 
 
 async def timeline(services: Services, principal: Principal, rollout_id: str) -> RolloutTimeline:
-    """Return when each target of a rollout ran, and who did what to it.
-
-    Raises:
-        HistoryUnavailable: It is archived, and the archive cannot be asked.
-    """
+    """Return when each target of a rollout ran."""
     found = await find(services, principal, rollout_id)
-    return views.timeline(found.rollout, found.targets, await events_of(services, found))
+    return views.timeline(found.rollout, found.targets)
 
 
 async def of_instance(

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from hydracore_api.rollouts.events import Events
 from hydracore_api.rollouts.schemas import (
     RolloutSummary,
     RolloutTargetView,
@@ -110,8 +109,8 @@ def target_state(rollout: Rollout, one: RolloutTarget) -> str:
     return "cancelled" if found == "queued" and waiting_are_cancelled(rollout) else found
 
 
-def timeline(rollout: Rollout, targets: Sequence[RolloutTarget], events: Events) -> RolloutTimeline:
-    """Return when each target ran, and who did what."""
+def timeline(rollout: Rollout, targets: Sequence[RolloutTarget]) -> RolloutTimeline:
+    """Return when each target ran."""
     ordered = sorted(targets, key=lambda t: (t.status.started_at or _EVER, t.spec.order))
     starts = [t.status.started_at for t in targets if t.status.started_at is not None]
     ends = [t.status.completed_at for t in targets if t.status.completed_at is not None]
@@ -123,9 +122,7 @@ def timeline(rollout: Rollout, targets: Sequence[RolloutTarget], events: Events)
         total_duration_seconds=_seconds(min(starts, default=None), max(ends, default=None)),
         created_at=rollout.metadata.creation_timestamp,
         completed_at=rollout.status.completed_at,
-        timeline=[_entry(rollout, one, events) for one in ordered],
-        events=events.of(rollout),
-        events_complete=events.complete,
+        timeline=[_entry(rollout, one) for one in ordered],
     )
 
 
@@ -134,7 +131,7 @@ def in_order(targets: Iterable[RolloutTarget]) -> list[RolloutTarget]:
     return sorted(targets, key=lambda t: (t.spec.order, t.metadata.name))
 
 
-def _entry(rollout: Rollout, one: RolloutTarget, events: Events) -> TimelineEntry:
+def _entry(rollout: Rollout, one: RolloutTarget) -> TimelineEntry:
     status = one.status
     return TimelineEntry(
         target_id=one.metadata.uid,
@@ -148,7 +145,6 @@ def _entry(rollout: Rollout, one: RolloutTarget, events: Events) -> TimelineEntr
         started_at=status.started_at,
         completed_at=status.completed_at,
         duration_seconds=_seconds(status.started_at, status.completed_at),
-        events=events.of(one),
     )
 
 

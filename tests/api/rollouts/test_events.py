@@ -1,4 +1,4 @@
-"""Who did what, in a rollout's timeline."""
+"""Who did what to a rollout and its targets."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from tests.api.support.world import START, World
 KEY = "api-key laptop (k-1)"
 
 
-async def timeline(world: World, rollout: Rollout) -> dict[str, Any]:
-    answer = await world.call("GET", f"{TIMELINE}/{rollout.metadata.uid}/timeline")
+async def events(world: World, rollout: Rollout, query: str = "") -> dict[str, Any]:
+    answer = await world.call("GET", f"{TIMELINE}/{rollout.metadata.uid}/events{query}")
     assert answer.status_code == 200
     found: dict[str, Any] = answer.json()
     return found
@@ -46,9 +46,14 @@ def told(rollout: Rollout, seq: int, event: str) -> TransitionRecord:
     )
 
 
-async def test_a_timeline_tells_what_happened_and_by_whom(world: World) -> None:
-    found = await timeline(world, ended(world, "r1", world.instance("ada")))
+async def test_each_step_is_told_with_its_actor_oldest_first(world: World) -> None:
+    ada = world.instance("ada")
+    rollout = ended(world, "r1", ada)
+    found = await events(world, rollout)
+    assert found["rollout_id"] == rollout.metadata.uid
     assert found["events"][0] == {
+        "target_id": None,
+        "instance_id": None,
         "seq": 1,
         "event": "created",
         "status": "queued",
@@ -58,25 +63,37 @@ async def test_a_timeline_tells_what_happened_and_by_whom(world: World) -> None:
         "reason": None,
         "message": None,
     }
-    assert [one["event"] for one in found["events"]] == ["created", "started"]
-    assert found["events_complete"] is True
-    (entry,) = found["timeline"]
-    assert [(one["event"], one["actor"]) for one in entry["events"]] == [
-        ("started", "operator"),
-        ("succeeded", "operator"),
+    told = [(one["instance_id"], one["event"], one["actor"]) for one in found["events"]]
+    assert told == [
+        (None, "created", KEY),
+        (ada.spec.id, "started", "operator"),
+        (None, "started", "operator"),
+        (ada.spec.id, "succeeded", "operator"),
     ]
+    assert (found["total_events"], found["complete"]) == (4, True)
+
+
+async def test_events_come_in_pages(world: World) -> None:
+    rollout = ended(world, "r1", world.instance("ada"), world.instance("bob"))
+    everything = (await events(world, rollout))["events"]
+    pages = [await events(world, rollout, f"?limit=2&offset={offset}") for offset in (0, 2, 4, 6)]
+    assert [one for page in pages for one in page["events"]] == everything
+    assert {page["total_events"] for page in pages} == {6}
+    for query in ("?limit=0", "?limit=501", "?offset=-1"):
+        path = f"{TIMELINE}/{rollout.metadata.uid}/events{query}"
+        assert (await world.call("GET", path)).status_code == 422
 
 
 async def test_one_that_began_before_steps_were_noted_has_none(world: World) -> None:
-    found = await timeline(world, world.rollout("r1", state="succeeded"))
-    assert (found["events"], found["events_complete"]) == ([], True)
+    found = await events(world, world.rollout("r1", state="succeeded"))
+    assert (found["events"], found["complete"]) == ([], True)
 
 
 async def test_steps_that_an_object_no_longer_bears_come_from_the_log(world: World) -> None:
     rollout = cut(world, ended(world, "r1"), 3)
     known = [told(rollout, 1, "created"), told(rollout, 2, "started"), told(rollout, 3, "paused")]
     await world.history.transitions.record(known)
-    live = await timeline(world, rollout)
+    live = await events(world, rollout)
     assert [(one["seq"], one["event"]) for one in live["events"]] == [
         (1, "created"),
         (2, "started"),
@@ -85,7 +102,7 @@ async def test_steps_that_an_object_no_longer_bears_come_from_the_log(world: Wor
     ]
     await archive(world, rollout)
     bury(world, rollout)
-    assert await timeline(world, rollout) == live
+    assert await events(world, rollout) == live
 
 
 async def test_while_the_log_is_away_a_live_one_says_that_there_was_more(
@@ -98,16 +115,16 @@ async def test_while_the_log_is_away_a_live_one_says_that_there_was_more(
         raise HistoryUnavailable("locked")
 
     monkeypatch.setattr(world.history.transitions, "of_rollout", away)
-    found = await timeline(world, rollout)
+    found = await events(world, rollout)
     assert [one["seq"] for one in found["events"]] == [3, 4]
-    assert found["events_complete"] is False
+    assert found["complete"] is False
     bury(world, rollout)
-    answer = await world.call("GET", f"{TIMELINE}/{rollout.metadata.uid}/timeline")
+    answer = await world.call("GET", f"{TIMELINE}/{rollout.metadata.uid}/events")
     assert answer.status_code == 503
 
 
 async def test_another_tenants_steps_are_not_shown(world: World) -> None:
     rollout = ended(world, "r1")
     headers = await world.key("other")
-    path = f"{TIMELINE}/{rollout.metadata.uid}/timeline"
+    path = f"{TIMELINE}/{rollout.metadata.uid}/events"
     assert (await world.call("GET", path, headers=headers)).status_code == 404

@@ -113,6 +113,7 @@ async def everything(world: World, rollout: Rollout, instance: Instance) -> dict
     paths = (
         f"{FLEET}/{uid}",
         f"{TIMELINE}/{uid}/timeline",
+        f"{TIMELINE}/{uid}/events",
         FLEET,
         f"/v1/instances/{instance.spec.id}/runtime/rollouts",
     )
@@ -226,11 +227,13 @@ async def test_while_the_database_is_away_what_is_live_is_answered(
         monkeypatch.setattr(world.history.rollouts, name, away)
     uid = live.metadata.uid
     assert (await world.call("GET", f"{FLEET}/{uid}")).content == before.content
-    assert (await world.call("GET", f"{TIMELINE}/{uid}/timeline")).status_code == 200
+    for what in ("timeline", "events"):
+        assert (await world.call("GET", f"{TIMELINE}/{uid}/{what}")).status_code == 200
     assert (await world.call("POST", f"{FLEET}/{uid}/pause")).status_code == 409  # it has ended
     for path in (
         f"{FLEET}/{old.metadata.uid}",
         f"{TIMELINE}/{old.metadata.uid}/timeline",
+        f"{TIMELINE}/{old.metadata.uid}/events",
         FLEET,
         f"/v1/instances/{ada.spec.id}/runtime/rollouts",
     ):

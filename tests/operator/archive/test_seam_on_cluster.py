@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -99,6 +100,7 @@ async def test_nothing_changes_for_rest_when_a_rollout_goes(stand: Stand, rest: 
         rest.client,
         f"{FLEET}/{uid}",
         f"{TIMELINE}/{uid}/timeline",
+        f"{TIMELINE}/{uid}/events",
         FLEET,
         f"/v1/instances/{instance}/runtime/rollouts",
     )
@@ -115,15 +117,16 @@ async def test_nothing_changes_for_rest_when_a_rollout_goes(stand: Stand, rest: 
     assert {path: len(found) for path, found in watcher.answers.items()} == dict.fromkeys(
         watcher.paths, 1
     )
-    events = httpx.Response(200, content=watcher.answers[watcher.paths[1]][0]).json()["events"]
-    told = [(one["event"], one["actor"].split(" (")[0]) for one in events]
+    events = json.loads(watcher.answers[f"{TIMELINE}/{uid}/events"][0])["events"]
+    own = [one for one in events if one["target_id"] is None]
+    told = [(one["event"], one["actor"].split(" (")[0]) for one in own]
     assert told[0][0] == "created"
     assert ("paused", "api-key laptop") in told
     assert ("resumed", "api-key laptop") in told
     assert told[-1] == ("succeeded", "operator")
 
 
-async def test_a_kubernetes_user_is_named_in_the_timeline(stand: Stand, rest: Replica) -> None:
+async def test_a_kubernetes_user_is_named_among_the_events(stand: Stand, rest: Replica) -> None:
     await stand.prepare(instances=2, limit=1, push_seconds=0.4)
     await stand.operator()
     rollout = await stand.roll()
@@ -134,8 +137,9 @@ async def test_a_kubernetes_user_is_named_in_the_timeline(stand: Stand, rest: Re
     rollout = await stand.finished(rollout, "succeeded")
     cache = rest.services.cache
     assert await cache.until(lambda: _same(cache.rollouts.get(rollout.key), rollout), 20)
-    answer = await rest.client.get(f"{TIMELINE}/{rollout.metadata.uid}/timeline")
-    told = {one["event"]: one["actor"] for one in answer.json()["events"]}
+    answer = await rest.client.get(f"{TIMELINE}/{rollout.metadata.uid}/events")
+    own = [one for one in answer.json()["events"] if one["target_id"] is None]
+    told = {one["event"]: one["actor"] for one in own}
     assert told["created"] == told["paused"] == told["resumed"]
     assert told["created"].startswith("kubernetes-user ")
     assert PAUSED_BY_ANNOTATION not in rollout.metadata.annotations
