@@ -242,12 +242,13 @@ async def test_status_is_bounded(rollouts: Door, status: dict[str, Any], text: s
 async def test_columns(rollouts: Door, namespace: str, kubectl: Callable[..., Any]) -> None:
     await rollouts.create(GOOD)
     counts = {"total": 6, "queued": 1, "inProgress": 2, "succeeded": 3}
-    await rollouts.patch("one", {"status": {"state": "in_progress", "counts": counts}}, status=True)
+    status = {"state": "in_progress", "wave": 2, "counts": counts}
+    await rollouts.patch("one", {"status": status}, status=True)
     shown = kubectl("get", "hro", "-n", namespace, check=True).stdout.splitlines()
-    columns = ["NAME", "STATE", "BUNDLE", "TOTAL", "OK", "FAILED", "RUNNING", "AGE"]
+    columns = ["NAME", "STATE", "BUNDLE", "WAVE", "TOTAL", "OK", "FAILED", "RUNNING", "AGE"]
     assert shown[0].split() == columns
     bundle = GOOD["spec"]["bundleName"]
-    assert shown[1].split()[:7] == ["one", "in_progress", bundle, "6", "3", "0", "2"]
+    assert shown[1].split()[:8] == ["one", "in_progress", bundle, "2", "6", "3", "0", "2"]
     wide = kubectl("get", "hro", "-n", namespace, "-o", "wide", check=True).stdout
     assert {"QUEUED", "UNCERTAIN", "SKIPPED", "MESSAGE"} <= set(wide.splitlines()[0].split())
 

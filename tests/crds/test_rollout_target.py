@@ -32,7 +32,8 @@ def targets(door: Callable[..., Door], namespace: str) -> Door:
 
 async def test_defaults(targets: Door) -> None:
     spec = (await targets.check(GOOD))["spec"]
-    assert spec == {**GOOD["spec"], "scheduledCountdownSeconds": 0, "attempt": 1}
+    defaults = {"scheduledCountdownSeconds": 0, "attempt": 1, "wave": 1}
+    assert spec == {**GOOD["spec"], **defaults}
 
 
 @pytest.mark.parametrize(

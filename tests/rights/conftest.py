@@ -174,3 +174,10 @@ def target(
     reference = {"kind": "Rollout", "name": owner, "uid": uid}
     reference["apiVersion"] = "hydracore.io/v1alpha1"
     return obj("RolloutTarget", name, wanted, ownerReferences=[reference])  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def uid(editor: Person) -> str:
+    """The uid of a Rollout named roll; a target of none would be collected."""
+    made = ("create", "-f", "-", "-o", "jsonpath={.metadata.uid}")
+    return editor.does(*made, given=rollout())

@@ -174,12 +174,6 @@ def test_targets_are_made_by_the_operator_only(
     operator.does(*CREATE, given=target())
 
 
-@pytest.fixture
-def uid(editor: Person) -> str:
-    """The uid of a Rollout named roll; a target of none would be collected."""
-    return editor.does(*CREATE, "-o", "jsonpath={.metadata.uid}", given=rollout())
-
-
 def test_a_target_stays_with_its_rollout(
     editor: Person, operator: Person, admin: Person, uid: str
 ) -> None:

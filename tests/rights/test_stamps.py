@@ -153,9 +153,9 @@ def test_a_manifest_put_in_its_place_takes_no_name_away(editor: Person) -> None:
 
 
 def test_who_retries_a_target_is_written_down(
-    editor: Person, operator: Person, api: Person, admin: Person
+    editor: Person, operator: Person, api: Person, admin: Person, uid: str
 ) -> None:
-    operator.does(*CREATE, given=target())
+    operator.does(*CREATE, given=target(uid=uid))
     assert marks(editor, TARGET, "goal") == {}
     failed = merge(TARGET, "goal", {"status": {"state": "failed"}}, "--subresource=status")
     admin.does(*failed)

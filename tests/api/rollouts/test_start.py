@@ -129,6 +129,7 @@ async def test_redeploy(world: World) -> None:
         "bundleName": "runtime-expressclaw-1.1.0",
         "scope": "instance",
         "instanceNames": ["one"],
+        "dynamic": False,
         "force": True,
         "overrideWindow": False,
         "paused": False,
