@@ -113,7 +113,7 @@ def _goes_on(rollout: RolloutScope) -> bool | None:
 def _shown(scope: TenantScope, rollout: RolloutScope, clock: ProgressClock) -> float:
     """Return what a clock shows now, in seconds."""
     reset = _set_back_at(rollout)
-    if reset is not None and reset > clock.since:
+    if reset is not None and reset >= clock.since:
         clock = ProgressClock(running=clock.running, seconds=0, since=reset)
     if not clock.running:
         return clock.seconds

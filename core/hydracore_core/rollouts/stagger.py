@@ -9,6 +9,7 @@ slot or its instance, shifts those behind it: they keep the distance, and none o
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from hydracore_core.rollouts.scope import Gate, RolloutScope, TenantScope
@@ -36,25 +37,47 @@ def recall_starts(scope: TenantScope) -> None:
             rollout.last_started_at = max(known, default=None)
 
 
-def starts_from(scope: TenantScope, rollout: RolloutScope, target: RolloutTarget) -> datetime:
-    """Return from when a target may start; not after now where it may start now.
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """When the targets of one rollout may start.
 
-    Args:
-        scope: The tenant.
-        rollout: Its rollout; :func:`recall_starts` has seen it.
-        target: A target that waits.
+    Attributes:
+        now: The time of the plan.
+        step: The stagger.
+        first: When the rollout started its first target; None before that.
+        next: From when any target may start; now where there is no stagger.
     """
+
+    now: datetime
+    step: timedelta
+    first: datetime | None
+    next: datetime
+
+    def starts_from(self, target: RolloutTarget, *, starting: int) -> datetime:
+        """Return from when a target may start; not after now where it may start now.
+
+        Args:
+            target: A target that waits.
+            starting: How many targets of the rollout this plan starts already.
+        """
+        if not self.step:
+            return self.now
+        if starting:
+            return self.now + self.step
+        if self.first is None:
+            return self.next
+        countdown = timedelta(seconds=target.spec.scheduled_countdown_seconds)
+        return max(self.next, self.first + countdown)
+
+
+def pace_of(scope: TenantScope, rollout: RolloutScope) -> Pace:
+    """Return a rollout's pace; :func:`recall_starts` has seen it."""
     step = timedelta(seconds=rollout.rollout.spec.strategy.stagger_seconds)
-    if not step:
-        return scope.now
-    if rollout.starting or _starts_just_now(scope, rollout):
-        return scope.now + step
-    last = rollout.last_started_at
-    if last is None:
-        return scope.now
+    last = rollout.last_started_at if step else None
+    if step and _starts_just_now(scope, rollout):
+        last = scope.now
     first = rollout.rollout.status.started_at or last
-    countdown = timedelta(seconds=target.spec.scheduled_countdown_seconds)
-    return max(last + step, first + countdown)
+    return Pace(scope.now, step, first, scope.now if last is None else last + step)
 
 
 def hold_back(scope: TenantScope, rollout: RolloutScope, until: datetime) -> None:

@@ -9,7 +9,7 @@ from hydracore_core.rollouts.instances import Verdict, obstacle
 from hydracore_core.rollouts.model import Settle, Start
 from hydracore_core.rollouts.rollback import newest_first
 from hydracore_core.rollouts.scope import Gate, RolloutScope, TenantScope, queue_key
-from hydracore_core.rollouts.stagger import hold_back, starts_from
+from hydracore_core.rollouts.stagger import hold_back, pace_of
 from hydracore_core.rollouts.texts import count, listed
 from hydracore_crds import Instance, RolloutTarget
 from hydracore_crds.conditions import WAITING_FOR_INSTANCE, WAITING_FOR_SLOT
@@ -49,6 +49,7 @@ class _Lane:
         self.rollout = rollout
         self.ready = False
         self._limit = rollout.rollout.spec.strategy.max_parallel
+        self._pace = pace_of(scope, rollout)
         self._targets = iter(_in_turn(rollout))
         self._blocked: dict[str, str] = {}
         self._later: list[datetime] = []
@@ -93,7 +94,7 @@ class _Lane:
     def _start(self, target: RolloutTarget) -> bool:
         """Start a target, or note why it is passed over."""
         scope, name = self._scope, target.spec.instance_name
-        allowed = starts_from(scope, self.rollout, target)
+        allowed = self._pace.starts_from(target, starting=self.rollout.starting)
         if allowed > scope.now:
             self._later.append(allowed)
             return False

@@ -60,9 +60,8 @@ def is_urgent(old: RolloutStatus, new: RolloutStatus) -> bool:
         reasons = {(c.type, c.status, c.reason) for c in status.conditions}
         halt = (status.halt_reason is None, status.halted_at)
         waves = [wave.state for wave in status.waves or ()]
-        # What a later plan could not find out again: when targets started that are queued anew by
-        # then, and when the clock was stopped or set going.
         back = status.rollback is None
+        # Written late, these would be lost: targets forget their starts, and the clock its stops.
         once = (status.last_started_at, status.progress_clock)
         whole = (status.targets_created, status.removed)
         return status.state, halt, whole, reasons, waves, back, once

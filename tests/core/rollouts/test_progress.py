@@ -62,7 +62,6 @@ def reason(status: RolloutStatus) -> str:
     return next(c.reason for c in status.conditions if c.type == "Progressing")
 
 
-# ---- the halt ------------------------------------------------------------------------------------
 def test_so_long_without_a_success_halts_and_says_what_was_waited_for() -> None:
     late = owner(clock(ago=10 * MINUTE))
     made = one_flies(late)
@@ -139,7 +138,6 @@ def test_on_failure_continue_does_not_switch_the_deadline_off() -> None:
     assert told(one_flies(late), late).halt_reason is not None
 
 
-# ---- the clock -----------------------------------------------------------------------------------
 def test_without_a_deadline_there_is_no_clock() -> None:
     plain = rollout(admitted=True)
     assert told(one_flies(plain), plain).progress_clock is None
@@ -166,23 +164,21 @@ def test_a_success_sets_it_back_without_a_write() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "view_fields"),
+    "fields",
     [
-        ({}, {"policy": policy(1, window=(22, 23))}),
-        ({}, {"bundles": [bundle(ready=None)]}),
-        ({}, {"bundles": []}),
+        {"policy": policy(1, window=(22, 23))},
+        {"bundles": [bundle(ready=None)]},
+        {"bundles": []},
     ],
     ids=["window", "bundle not ready", "no bundle"],
 )
-def test_it_stands_still_while_a_gate_is_closed(
-    fields: dict[str, Any], view_fields: dict[str, Any]
-) -> None:
-    long_ago = owner(clock(100, 30 * MINUTE, runs=False), **fields)
-    made = one_flies(long_ago, **view_fields)
-    assert told(made, long_ago).progress_clock == long_ago.status.progress_clock
-    closes = owner(clock(100, 2 * MINUTE), **fields)
-    made = one_flies(closes, **view_fields)
-    assert told(made, closes).progress_clock == clock(220, timedelta(), runs=False)
+def test_it_stands_still_while_a_gate_is_closed(fields: dict[str, Any]) -> None:
+    stood = owner(clock(100, 30 * MINUTE, runs=False))
+    assert told(one_flies(stood, **fields), stood).progress_clock == stood.status.progress_clock
+    closes = owner(clock(100, 2 * MINUTE))
+    assert told(one_flies(closes, **fields), closes).progress_clock == clock(
+        220, timedelta(), runs=False
+    )
 
 
 def test_it_goes_on_where_it_stood() -> None:
@@ -197,6 +193,15 @@ def test_a_success_while_it_stood_still_sets_it_back() -> None:
     good = done(stood, FLEET[0], 0, "succeeded", completed_at=NOW - 20 * MINUTE)
     status = told(decide(stood, good, target(stood, FLEET[1], 1)), stood)
     assert status.progress_clock == clock(0, timedelta())
+
+
+def test_a_success_at_the_very_moment_that_it_starts_again_sets_it_back() -> None:
+    going = owner(clock(220, 5 * MINUTE))
+    good = done(going, FLEET[2], 2, "succeeded", completed_at=NOW - 5 * MINUTE)
+    made = decide(
+        going, running(going, FLEET[0]), target(going, FLEET[1], 1), good, policy=policy(1)
+    )
+    assert made.wake_at == NOW + 5 * MINUTE
 
 
 def test_a_pause_sets_it_back() -> None:
@@ -270,7 +275,6 @@ def test_the_clock_is_put_away_at_the_end() -> None:
     assert (status.state, status.progress_clock) == ("succeeded", None)
 
 
-# ---- a new leader --------------------------------------------------------------------------------
 def test_a_new_leader_hears_of_successes_before_it_halts() -> None:
     late = owner(clock(ago=30 * MINUTE))
     fresh = one_flies(late, followed_since=NOW - timedelta(seconds=1))

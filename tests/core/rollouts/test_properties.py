@@ -29,6 +29,8 @@ behaviours = st.builds(
     outcome=st.sampled_from(["activated", "activated", "rolled_back", "rejected"]),
     silent=st.sampled_from([0, 0, 3, 25]),
 )
+scripts = st.lists(st.tuples(instance_names, behaviours, st.sampled_from([1, 1, 1, 4])), max_size=6)
+"""Instances, how their agents carry out their next orders, and how many of them like that."""
 strategies = st.sampled_from(
     [
         {},
@@ -90,27 +92,29 @@ histories = st.lists(
 )
 
 
-def world_of(scripts: list[tuple[str, Behaviour]], strategy: dict[str, object], seed: int) -> World:
+def world_of(
+    scripts: list[tuple[str, Behaviour, int]], strategy: dict[str, object], seed: int
+) -> World:
     there = {i.metadata.name: i for i in fleet(5)}
     world = World(START, seed, creates_at_once=1 + seed, instances=there, policy=policy(2))
-    for name, behaviour in scripts:
-        deeds.script(name, behaviour)(world)
+    for name, behaviour, times in scripts:
+        deeds.script(name, *[behaviour] * times)(world)
     deeds.create("r1", strategy=strategy)(world)
     world.at(20, deeds.create("r2", version="1.2.0"))
     return world
 
 
 @given(
-    scripts=st.lists(st.tuples(instance_names, behaviours), max_size=6),
+    scripts=scripts,
     strategy=strategies,
     history=histories,
     seed=st.integers(0, 3),
 )
 @settings(
-    max_examples=80, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=140, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 def test_invariants_hold_and_everything_settles(
-    scripts: list[tuple[str, Behaviour]],
+    scripts: list[tuple[str, Behaviour, int]],
     strategy: dict[str, object],
     history: list[tuple[float, Event]],
     seed: int,
