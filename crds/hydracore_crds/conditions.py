@@ -82,6 +82,13 @@ VALID = "Valid"
 INVALID_WINDOW = "InvalidWindow"
 NOT_DEFAULT_NAME = "NotDefaultName"
 NOT_A_TENANT = "NotATenant"
+NOTIFICATIONS_DELIVERED = "NotificationsDelivered"
+"""Only where the policy names webhooks; its message says which one fails, and how."""
+DELIVERED = "Delivered"
+RETRYING = "Retrying"
+"""A webhook does not take its notifications; they are tried again for a day."""
+GIVEN_UP = "GivenUp"
+"""The newest notification that a webhook was to get could not be delivered within a day."""
 
 # ---- Rollout and RolloutTarget -----------------------------------------------------------------
 QUEUED = "Queued"

@@ -12,11 +12,13 @@ from hydracore_crds.base import (
     Kind,
     Resource,
     Rule,
+    ShortText,
     Time,
     Wire,
     rules,
 )
 from hydracore_crds.policy_window import MAX_JITTER_SECONDS, MAX_WINDOWS, PolicyWindow
+from hydracore_crds.webhook import MAX_WEBHOOKS, Webhook
 
 UpdateMode = Literal["auto", "notify", "disabled"]
 
@@ -80,6 +82,15 @@ class UpdatePolicySpec(Wire):
         description="Updates begin up to so many seconds after they may, and at most half of the "
         "time that they then have, each tenant at another moment.",
     )
+    notifications: list[Webhook] | None = Field(
+        default=None,
+        max_length=MAX_WEBHOOKS,
+        description="Webhooks that are told when a rollout halts, needs somebody, or ends.",
+        json_schema_extra={
+            "x-kubernetes-list-type": "map",
+            "x-kubernetes-list-map-keys": ["name"],
+        },
+    )
 
 
 class UpdatePolicyStatus(Wire):
@@ -90,6 +101,11 @@ class UpdatePolicyStatus(Wire):
     window_open: bool | None = None
     next_opens_at: Time | None = None
     in_flight: int | None = Field(default=None, ge=0, description="Targets in flight.")
+    webhook_public_key: ShortText | None = Field(
+        default=None,
+        description="The key (whpk_ and base64) with which receivers verify notifications; there "
+        "once the policy names a webhook.",
+    )
 
 
 class UpdatePolicy(Resource):

@@ -6,6 +6,7 @@ Operator, API and CLI use :class:`History`; nothing else here is meant for them 
 
 from hydracore_history.errors import HistoryError, HistoryUnavailable, SchemaOutdated
 from hydracore_history.facade import History
+from hydracore_history.notifications import Notification
 from hydracore_history.records import (
     ApiKey,
     ArchivedAction,
@@ -37,6 +38,7 @@ __all__ = [
     "HistoryError",
     "HistoryUnavailable",
     "IdempotencyRecord",
+    "Notification",
     "PollRecord",
     "ProvisionLogEntry",
     "SchemaOutdated",

@@ -12,6 +12,7 @@ from hydracore_history.executions import Executions
 from hydracore_history.health import Health
 from hydracore_history.idempotency import Idempotency
 from hydracore_history.keys import Keys
+from hydracore_history.notifications import Notifications
 from hydracore_history.provision_log import ProvisionLog
 from hydracore_history.rollouts import RolloutArchive
 from hydracore_history.stages import Stages
@@ -45,6 +46,7 @@ class History:
         self.rollouts = RolloutArchive(self._database)
         self.actions = ActionArchive(self._database)
         self.transitions = Transitions(self._database)
+        self.notifications = Notifications(self._database)
 
     @property
     def shown_url(self) -> str:

@@ -305,3 +305,24 @@ class ArchivedActionRow(Base):
     created_at: Mapped[datetime]
     archived_at: Mapped[datetime]
     wire: Mapped[dict[str, Any]]
+
+
+class NotificationRow(Base):
+    """A message that a tenant's webhook was to get, and, once that is known, how it ended."""
+
+    __tablename__ = "notifications"
+    __table_args__ = (
+        Index("ix_notifications_namespace_ended_at", "namespace", "ended_at"),
+        WRITE_ONCE,
+    )
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    webhook: Mapped[str] = mapped_column(String(63), primary_key=True)
+    namespace: Mapped[str] = mapped_column(String(63))
+    subject_uid: Mapped[str] = mapped_column(String(64))
+    event: Mapped[str] = mapped_column(String(63))
+    body: Mapped[str] = mapped_column(FreeText)
+    created_at: Mapped[datetime]
+    outcome: Mapped[str | None] = mapped_column(String(16))
+    fault: Mapped[str | None] = mapped_column(FreeText)
+    ended_at: Mapped[datetime | None]

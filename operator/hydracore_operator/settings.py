@@ -96,6 +96,14 @@ class OperatorSettings(StoreSettings):
         le=3600,
         description="How often every kind is listed, lest an event that a watch lost stays lost.",
     )
+    webhook_allow_http: bool = Field(
+        default=False, description="Whether tenants' webhooks may be plain http (development)."
+    )
+    webhook_allow_private: bool = Field(
+        default=False,
+        description="Whether tenants' webhooks may lead to loopback, private and other addresses "
+        "that are not public. The operator may reach there what tenants may not.",
+    )
     workers: int = Field(default=16, ge=1, le=256, description="Reconciles at once per kind.")
     operator_status_addr: Annotated[str | None, AfterValidator(_address)] = Field(
         default=None, description="host:port for /healthz, /readyz and /status (JSON)."

@@ -13,6 +13,8 @@ from hydracore_operator.controller.wakeups import Queues, Wakeups
 
 ARCHIVE_WORKERS = 2
 """Archiving is never urgent: it must not take history's connections from what is."""
+NOTIFICATION_WORKERS = 8
+"""Tenants that are told at once; receivers may be slow, and each of these waits for some."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class Factories:
     policies: Callable[[Context], Reconciler]
     tenants: Callable[[Context], Reconciler]
     archive: Callable[[Context], Reconciler]
+    notifications: Callable[[Context], Reconciler]
     health: Callable[[Context], Loop]
 
 
@@ -39,6 +42,7 @@ def default_factories() -> Factories:
     from hydracore_operator.bundles import BundleReconciler  # noqa: PLC0415
     from hydracore_operator.health import HealthLoop, Together, Verdicts  # noqa: PLC0415
     from hydracore_operator.instances import Collector, InstanceReconciler  # noqa: PLC0415
+    from hydracore_operator.notifications import NotificationReconciler  # noqa: PLC0415
     from hydracore_operator.policies import PolicyReconciler  # noqa: PLC0415
     from hydracore_operator.rollouts import TenantReconciler  # noqa: PLC0415
 
@@ -53,6 +57,7 @@ def default_factories() -> Factories:
         health=lambda ctx: Together(
             HealthLoop(ctx, verdicts=verdicts), Collector(ctx), StepRecorder(ctx)
         ),
+        notifications=NotificationReconciler,
     )
 
 
@@ -87,6 +92,11 @@ class Wiring:
             (queues.actions, factories.actions(ctx), workers),
             (queues.tenants, factories.tenants(ctx), workers),
             (queues.archive, factories.archive(ctx), min(workers, ARCHIVE_WORKERS)),
+            (
+                queues.notifications,
+                factories.notifications(ctx),
+                min(workers, NOTIFICATION_WORKERS),
+            ),
         )
         self._stopping = asyncio.Event()
 

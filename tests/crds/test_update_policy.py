@@ -112,3 +112,43 @@ async def test_in_flight_is_never_negative(policies: Door) -> None:
     await policies.refuses_patch(
         "default", {"status": {"inFlight": -1}}, "status.inFlight", status=True
     )
+
+
+HOOK: dict[str, Any] = {"name": "pager", "url": "https://hooks.example:8443/acme?x=1"}
+
+
+def told(*webhooks: dict[str, Any]) -> dict[str, Any]:
+    """Return a policy with these webhooks."""
+    return changed(GOOD, "spec.notifications", list(webhooks))
+
+
+async def test_webhooks(policies: Door) -> None:
+    every = ["halted", "awaiting_approval", "rolling_back", "succeeded", "failed", "cancelled"]
+    good = [HOOK, {"name": "chat", "url": "http://chat", "events": every}]
+    assert (await policies.check(told(*good)))["spec"]["notifications"] == good
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://hooks.example/",
+        "https://ada:pass@hooks.example/",
+        "https:///path",
+        "https://hooks.example/a b",
+        "https://hooks.example/#part",
+        "HTTPS://hooks.example/",
+    ],
+)
+async def test_urls_that_are_refused(policies: Door, url: str) -> None:
+    await policies.refuses(told({**HOOK, "url": url}), "url must be https://host[:port]/path")
+
+
+async def test_webhooks_are_few_and_have_names_of_their_own(policies: Door) -> None:
+    five = [{**HOOK, "name": f"h{n}"} for n in range(5)]
+    await policies.refuses(told(*five), "spec.notifications", "4")
+    await policies.refuses(told(HOOK, HOOK), "spec.notifications[1]", "Duplicate value")
+
+
+@pytest.mark.parametrize("events", [[], ["paused"], ["halted", "halted"]])
+async def test_events_that_are_refused(policies: Door, events: list[str]) -> None:
+    await policies.refuses(told({**HOOK, "events": events}), "spec.notifications[0].events")

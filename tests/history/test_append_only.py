@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import delete, select, text, update
 from sqlalchemy.exc import IntegrityError
 
-from hydracore_history import History
+from hydracore_history import History, Notification
 from hydracore_history.tables import RULE, Base
 from tests.history.steps import step
 
@@ -36,6 +36,11 @@ async def fill(history: History, at: datetime) -> None:
     await history.transitions.record([step("r-1", 0, at)])
     action = {"metadata": {"name": "a"}, "spec": {"instanceName": "one"}}
     await history.actions.archive(action, tenant_id="t", namespace="ns", uid="a-1", at=at)
+    await history.notifications.record([told(at)])
+
+
+def told(at: datetime) -> Notification:
+    return Notification("msg_1", "pager", "ns", "r-1", "halted", "{}", at)
 
 
 async def bury(history: History, at: datetime) -> None:
@@ -65,8 +70,8 @@ def test_every_table_says_what_its_rows_are() -> None:
         "tombstones",
         "transitions",
     ]
-    assert ruled("write-once") == ["idempotency_keys"]
-    assert len(ruled("current")) == len(TABLES) - 8
+    assert ruled("write-once") == ["idempotency_keys", "notifications"]
+    assert len(ruled("current")) == len(TABLES) - 9
 
 
 @pytest.fixture
@@ -120,6 +125,27 @@ async def test_a_claims_task_is_set_once(filled: History) -> None:
         with pytest.raises(IntegrityError, match="facts in idempotency_keys stay"):
             async with filled._database.write() as session:
                 await session.execute(update(TABLES["idempotency_keys"]).values(task_id=value))
+
+
+async def test_what_was_to_be_told_cannot_be_changed(filled: History, at: datetime) -> None:
+    table = TABLES["notifications"]
+    for column in table.columns:
+        if column.nullable:
+            continue
+        value = at.replace(year=2031) if column.name == "created_at" else "other"
+        with pytest.raises(IntegrityError, match="facts in notifications stay as they were"):
+            async with filled._database.write() as session:
+                await session.execute(update(table).values({column.name: value}))
+
+
+async def test_a_notification_ends_once(filled: History, at: datetime) -> None:
+    await filled.notifications.end(told(at), "delivered", fault=None, at=at)
+    await filled.notifications.end(told(at), "given_up", fault="late", at=at)
+    (found,) = await filled.notifications.latest("ns", ["pager"])
+    assert (found.outcome, found.fault, found.ended_at) == ("delivered", None, at)
+    with pytest.raises(IntegrityError, match="facts in notifications stay"):
+        async with filled._database.write() as session:
+            await session.execute(update(TABLES["notifications"]).values(outcome="given_up"))
 
 
 async def test_replacing_a_row_is_deleting_it(sqlite_url: str, at: datetime) -> None:

@@ -52,6 +52,7 @@ class Recorder:
             policies=self._build("policies"),
             tenants=self._build("tenants"),
             archive=self._build("archive"),
+            notifications=self._build("notifications"),
             health=lambda _ctx: self,
         )
 
@@ -243,7 +244,7 @@ async def test_status_is_served(settings: OperatorSettings, free_port: int) -> N
         async with session.get(f"http://{address}/status") as answer:
             status = json.loads(await answer.text())
     assert status["leading"] is True
-    queues = {"bundles", "policies", "instances", "actions", "tenants", "archive"}
+    queues = {"bundles", "policies", "instances", "actions", "tenants", "archive", "notifications"}
     assert set(status["queues"]) == queues
 
 

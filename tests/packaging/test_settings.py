@@ -125,6 +125,8 @@ def test_the_values_default_to_the_settings_defaults(project: ProjectLayout) -> 
         "agentTrialSeconds": "agent_trial_seconds",
         "finishedTtlSeconds": "finished_ttl_seconds",
         "finishedKeep": "finished_keep",
+        "webhookAllowPrivate": "webhook_allow_private",
+        "webhookAllowHttp": "webhook_allow_http",
         "workers": "workers",
         "logLevel": "log_level",
     }
@@ -141,6 +143,8 @@ def test_every_value_of_the_operator_arrives(
         "agentTrialSeconds": 7,
         "finishedTtlSeconds": 2592000,
         "finishedKeep": 7,
+        "webhookAllowPrivate": True,
+        "webhookAllowHttp": True,
         "workers": 3,
         "logLevel": "DEBUG",
     }
@@ -151,6 +155,8 @@ def test_every_value_of_the_operator_arrives(
     assert taken.agent_trial_seconds == 7
     assert taken.finished_ttl_seconds == 2592000
     assert taken.finished_keep == 7
+    assert taken.webhook_allow_private is True
+    assert taken.webhook_allow_http is True
     assert taken.workers == 3
     assert taken.log_level == "DEBUG"
     assert taken.operator_namespace == "there"

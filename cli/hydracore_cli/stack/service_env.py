@@ -19,6 +19,8 @@ PASSED_ON = (
     "HEALTH_INTERVAL_SECONDS",
     "AGENT_LLM_FILE",
     "AGENT_TRIAL_SECONDS",
+    "WEBHOOK_ALLOW_HTTP",
+    "WEBHOOK_ALLOW_PRIVATE",
 )
 """Settings that whoever starts the stack may set in the environment."""
 

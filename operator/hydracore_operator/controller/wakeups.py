@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from hydracore_core.notifications.occurrences import occurrences
 from hydracore_crds import (
     Bundle,
     Instance,
@@ -35,6 +36,7 @@ class Queues:
         policies: Keys ``namespace/name`` of UpdatePolicies.
         tenants: Namespaces.
         archive: Keys ``plural/namespace/name`` of finished objects.
+        notifications: Namespaces of tenants with webhooks.
     """
 
     instances: WorkQueue
@@ -43,11 +45,20 @@ class Queues:
     policies: WorkQueue
     tenants: WorkQueue
     archive: WorkQueue
+    notifications: WorkQueue
 
     @classmethod
     def create(cls, clock: Clock) -> Queues:
         """Return empty queues."""
-        names = ("instances", "actions", "bundles", "policies", "tenants", "archive")
+        names = (
+            "instances",
+            "actions",
+            "bundles",
+            "policies",
+            "tenants",
+            "archive",
+            "notifications",
+        )
         return cls(*(WorkQueue(name, clock=clock) for name in names))
 
     def each(self) -> tuple[WorkQueue, ...]:
@@ -59,6 +70,7 @@ class Queues:
             self.actions,
             self.tenants,
             self.archive,
+            self.notifications,
         )
 
 
@@ -87,6 +99,7 @@ class Wakeups:
             self.queues.bundles.add(bundle.key)
         for policy in stores.policies.all():
             self.queues.policies.add(policy.key)
+            self._tell(policy)
         for instance in stores.instances.all():
             self.queues.instances.add(instance.key)
         for action in stores.actions.all():
@@ -151,14 +164,18 @@ class Wakeups:
                     self.queues.instances.add(instance.key)
 
     def policy(self, old: UpdatePolicy | None, new: UpdatePolicy | None) -> None:
-        """Wake the policy and its tenant."""
+        """Wake the policy and its tenant; where its webhooks changed, those who tell them."""
         obj = new or old
         if obj is not None:
             self.queues.policies.add(obj.key)
             self._tenant(obj)
+        before = old.spec.notifications if old is not None else None
+        after = new.spec.notifications if new is not None else None
+        if obj is not None and before != after:
+            self.queues.notifications.add(obj.metadata.namespace or "")
 
     def rollout(self, old: Rollout | None, new: Rollout | None) -> None:
-        """Wake the tenant, the archive, and Bundles that wait for the rollout's end.
+        """Wake the tenant, the archive, Bundles that wait for its end, and those who tell of it.
 
         One that ends may be one too many, and one that goes may have kept others from going: both
         have the archive look at all of the tenant.
@@ -173,6 +190,8 @@ class Wakeups:
         if new is None or (ended and (old is None or old.status.state not in FINAL_STATES)):
             for other in self.stores.rollouts.in_namespace(obj.metadata.namespace or ""):
                 self._finished(other)
+        if new is not None and occurrences(new) != (occurrences(old) if old is not None else ()):
+            self._news(new.metadata.namespace or "")
 
     def target(self, old: RolloutTarget | None, new: RolloutTarget | None) -> None:
         """Wake the tenant; where what is in flight changed, the policy, which shows how many."""
@@ -192,6 +211,7 @@ class Wakeups:
         if obj is not None:
             self.queues.tenants.add(obj.key)
             self._policies(obj.key)
+            self._news(obj.key)
 
     def _tenant(self, obj: Resource) -> None:
         if obj.metadata.namespace:
@@ -211,6 +231,14 @@ class Wakeups:
     def _policies(self, namespace: str) -> None:
         for policy in self.stores.policies.in_namespace(namespace):
             self.queues.policies.add(policy.key)
+
+    def _news(self, namespace: str) -> None:
+        for policy in self.stores.policies.in_namespace(namespace):
+            self._tell(policy)
+
+    def _tell(self, policy: UpdatePolicy) -> None:
+        if policy.spec.notifications:
+            self.queues.notifications.add(policy.metadata.namespace or "")
 
     def _deleting_bundles(self) -> None:
         for bundle in self.stores.bundles.all():

@@ -217,6 +217,33 @@ def test_one_that_ends_has_the_archive_look_at_all_that_ended(world: World) -> N
     assert world.woken() == {"tenants:t", *both}
 
 
+HOOK = {"notifications": [{"name": "pager", "url": "https://hooks.example/"}]}
+
+
+def test_only_news_wake_those_who_tell(world: World) -> None:
+    world.put(UpdatePolicy, "default", "t", spec=HOOK)
+    assert "notifications:t" in world.woken()
+    world.put(UpdatePolicy, "default", "t", spec=HOOK, status={"inFlight": 3})
+    world.put(Rollout, "r", "t", status={"state": "in_progress"})
+    world.put(RolloutTarget, "r-00000", "t", status={"state": "in_progress"})
+    assert "notifications:t" not in world.woken()
+    over = {"state": "failed", "completedAt": "2030-01-01T00:00:00Z"}
+    world.put(Rollout, "r", "t", status=over)
+    assert "notifications:t" in world.woken()
+    world.put(Rollout, "r", "t", status={**over, "message": "said otherwise"})
+    assert "notifications:t" not in world.woken()
+    world.put(UpdatePolicy, "default", "t")
+    assert "notifications:t" in world.woken()
+
+
+def test_at_the_start_tenants_with_webhooks_are_told(world: World) -> None:
+    world.put(UpdatePolicy, "default", "t", spec=HOOK)
+    world.wakeups.stop()
+    world.woken()
+    world.wakeups.start()
+    assert "notifications:t" in world.woken()
+
+
 def test_after_stop_nothing_is_woken(world: World) -> None:
     world.woken()
     world.wakeups.stop()
