@@ -12,13 +12,14 @@ from typing import Literal
 
 from semver import Version
 
+from hydracore_core.quarantine import quarantine_of
 from hydracore_crds import Bundle
 from hydracore_crds.base import find
 from hydracore_crds.bundle import Component
 from hydracore_crds.conditions import READY
 from hydracore_crds.update_policy import UpdateMode
 
-UpdateReason = Literal["newer_version", "up_to_date", "not_reported", "disabled"]
+UpdateReason = Literal["newer_version", "up_to_date", "not_reported", "disabled", "quarantined"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,8 @@ def available(bundles: Iterable[Bundle], component: Component, slug: str) -> Bun
 def update_for(current_version: str | None, offered: Bundle | None, mode: UpdateMode) -> Update:
     """Compare what runs with what is offered.
 
-    An older offer is never an update: there is no downgrade by itself.
+    An older offer is never an update: there is no downgrade by itself. Nor is one in quarantine,
+    though a person may still roll it out.
 
     Args:
         current_version: The version that the agent reports; None if it has not reported.
@@ -97,6 +99,8 @@ def update_for(current_version: str | None, offered: Bundle | None, mode: Update
         reason = "disabled"
     elif running is None:
         reason = "not_reported"
+    elif newer and offered is not None and quarantine_of(offered) is not None:
+        reason = "quarantined"
     else:
         reason = "newer_version" if newer else "up_to_date"
     return Update(current_version, offered, has_update=reason == "newer_version", reason=reason)

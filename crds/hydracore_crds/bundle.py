@@ -92,6 +92,7 @@ class Bundle(Resource):
             Column("Slug", ".spec.slug"),
             Column("Version", ".spec.version"),
             Column("Ready", '.status.conditions[?(@.type=="Ready")].status'),
+            Column("Quarantined", '.status.conditions[?(@.type=="Quarantined")].status'),
             Column("Reason", '.status.conditions[?(@.type=="Ready")].reason', priority=1),
             Column("Digest", ".spec.artifact.sha256", priority=1),
             Column("Yanked", ".spec.yanked", "boolean", priority=1),

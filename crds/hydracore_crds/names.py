@@ -55,6 +55,12 @@ ROLLBACK_ANNOTATION = "hydracore.io/rollback"
 ROLLED_BACK_BY_ANNOTATION = "hydracore.io/rolled-back-by"
 """On a Rollout: who asked for that by REST."""
 
+RELEASE_QUARANTINE_ANNOTATION = "hydracore.io/release-quarantine"
+"""On a Bundle: RFC 3339 time up to which all that spoke against it is forgiven.
+
+Written by administrators; a time that lies ahead counts from then on.
+"""
+
 WAKE_ANNOTATION = "hydracore.io/bootstrap-seq"
 """On an Instance: the newest stage report's number, written by the API to wake the operator."""
 

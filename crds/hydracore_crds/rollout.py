@@ -175,6 +175,7 @@ class RolloutSpec(Wire):
             "instanceNames",
             "dynamic",
             "force",
+            "onlyAuto",
             "overrideWindow",
             "initiatedBy",
             "initiatedFromIP",
@@ -184,6 +185,10 @@ class RolloutSpec(Wire):
             Rule(
                 "!has(self.selector) || !has(self.instanceNames)",
                 "selector and instanceNames exclude each other: remove one",
+            ).to_schema(),
+            Rule(
+                "!(self.onlyAuto && self.force)",
+                "onlyAuto and force exclude each other: a redeploy is a person's wish",
             ).to_schema(),
             Rule(
                 "self.scope != 'instance' "
@@ -213,6 +218,11 @@ class RolloutSpec(Wire):
     )
     force: bool = Field(
         default=False, description="Also where the digest is already there: redeploy."
+    )
+    only_auto: bool = Field(
+        default=False,
+        description="Only instances whose update policy for runtimes is auto, and that are known "
+        "to run an older version. So are the rollouts that the operator makes by itself.",
     )
     override_window: bool = Field(
         default=False, description="Start outside the maintenance window too (emergencies)."

@@ -11,10 +11,10 @@ from hydracore_operator.context import Context
 from hydracore_operator.controller.reconciler import Closable, Loop, Measured, Reconciler
 from hydracore_operator.controller.wakeups import Queues, Wakeups
 
-ARCHIVE_WORKERS = 2
-"""Archiving is never urgent: it must not take history's connections from what is."""
 NOTIFICATION_WORKERS = 8
 """Tenants that are told at once; receivers may be slow, and each of these waits for some."""
+PATIENT_WORKERS = 2
+"""What is never urgent (archiving, rollouts by themselves) takes no connections from what is."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class Factories:
     tenants: Callable[[Context], Reconciler]
     archive: Callable[[Context], Reconciler]
     notifications: Callable[[Context], Reconciler]
+    auto: Callable[[Context], Reconciler]
     health: Callable[[Context], Loop]
 
 
@@ -39,6 +40,7 @@ def default_factories() -> Factories:
         StepRecorder,
         archived_kinds,
     )
+    from hydracore_operator.auto import AutoReconciler  # noqa: PLC0415
     from hydracore_operator.bundles import BundleReconciler  # noqa: PLC0415
     from hydracore_operator.health import HealthLoop, Together, Verdicts  # noqa: PLC0415
     from hydracore_operator.instances import Collector, InstanceReconciler  # noqa: PLC0415
@@ -58,6 +60,7 @@ def default_factories() -> Factories:
             HealthLoop(ctx, verdicts=verdicts), Collector(ctx), StepRecorder(ctx)
         ),
         notifications=NotificationReconciler,
+        auto=AutoReconciler,
     )
 
 
@@ -91,12 +94,13 @@ class Wiring:
             (queues.instances, factories.instances(ctx), workers),
             (queues.actions, factories.actions(ctx), workers),
             (queues.tenants, factories.tenants(ctx), workers),
-            (queues.archive, factories.archive(ctx), min(workers, ARCHIVE_WORKERS)),
+            (queues.archive, factories.archive(ctx), min(workers, PATIENT_WORKERS)),
             (
                 queues.notifications,
                 factories.notifications(ctx),
                 min(workers, NOTIFICATION_WORKERS),
             ),
+            (queues.auto, factories.auto(ctx), min(workers, PATIENT_WORKERS)),
         )
         self._stopping = asyncio.Event()
 

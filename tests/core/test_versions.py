@@ -70,3 +70,12 @@ def test_update_reason(current: str | None, offered: str | None, mode: str, reas
     assert found.reason == reason
     assert found.has_update == (reason == "newer_version")
     assert found.current_version == current
+
+
+def test_one_in_quarantine_is_shown_but_not_offered() -> None:
+    shut = bundle("1.1.0", quarantined=True)
+    found = update_for("1.0.0", shut, "auto")
+    assert (found.reason, found.has_update, found.available) == ("quarantined", False, shut)
+    assert update_for("1.1.0", shut, "auto").reason == "up_to_date"
+    assert update_for("1.0.0", shut, "disabled").reason == "disabled"
+    assert available([bundle("1.0.0"), shut], "runtime", SLUG) == shut

@@ -28,6 +28,7 @@ async def test_defaults(rollouts: Door) -> None:
         "scope": "fleet",
         "dynamic": False,
         "force": False,
+        "onlyAuto": False,
         "overrideWindow": False,
         "paused": False,
     }
@@ -54,6 +55,7 @@ async def test_a_strategy_gets_its_defaults(rollouts: Door) -> None:
         {"instanceNames": ["ada", "bob"]},
         {"scope": "instance", "instanceNames": ["ada"]},
         {"force": True, "overrideWindow": True, "paused": True, "cancel": "Graceful"},
+        {"onlyAuto": True},
         {"initiatedBy": "grace", "initiatedFromIP": "2001:db8::1"},
         {"strategy": {"failureThreshold": {"count": 3}, "onFailure": "continue"}},
         {"strategy": {"failureThreshold": {"percent": 10, "minExecuted": 20}}},
@@ -92,6 +94,10 @@ async def test_good_rollouts(rollouts: Door, spec: dict[str, Any]) -> None:
             "failureThreshold.minExecuted goes with percent only",
         ),
         ({"strategy": {"waves": [{"name": "canary"}]}}, ONE_SIZE),
+        (
+            {"onlyAuto": True, "force": True},
+            "onlyAuto and force exclude each other: a redeploy is a person's wish",
+        ),
         ({"strategy": {"waves": [{"count": 1}, {"count": 1, "percent": 1}]}}, ONE_SIZE),
     ],
 )
@@ -164,6 +170,7 @@ async def test_bounds(rollouts: Door, path: str, value: Any, text: str) -> None:
         ("selector", None),
         ("instanceNames", ["ada"]),
         ("force", True),
+        ("onlyAuto", True),
         ("overrideWindow", True),
         ("initiatedBy", "other"),
         ("initiatedBy", None),

@@ -53,6 +53,7 @@ class Recorder:
             tenants=self._build("tenants"),
             archive=self._build("archive"),
             notifications=self._build("notifications"),
+            auto=self._build("auto"),
             health=lambda _ctx: self,
         )
 

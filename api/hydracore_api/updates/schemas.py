@@ -114,7 +114,9 @@ class ComponentUpdate(View):
     current_version: str | None
     available_version: str | None
     has_update: bool = False
-    update_reason: str = Field(description="newer_version, up_to_date, not_reported or disabled")
+    update_reason: str = Field(
+        description="newer_version, up_to_date, not_reported, disabled or quarantined"
+    )
     changelog: str | None
 
 

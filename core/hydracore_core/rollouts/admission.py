@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from hydracore_core.rollouts.artifacts import bundle_gate, pin
+from hydracore_core.rollouts.artifacts import bundle_gate, pin, quarantine_gate
 from hydracore_core.rollouts.begin import may_admit
 from hydracore_core.rollouts.finalizers import held
 from hydracore_core.rollouts.fingerprint import fingerprint, place_of
@@ -40,6 +40,7 @@ def admit(
     spec, pinned = rollout.rollout.spec, rollout.rollout.status.artifact
     bundle = scope.view.bundles.get(spec.bundle_name)
     rollout.gate = bundle_gate(spec.bundle_name, bundle, pinned)
+    rollout.gate = rollout.gate or quarantine_gate(rollout.rollout, bundle)
     if rollout.gate is not None or bundle is None or not may_admit(scope, rollout):
         return
     selection = select(

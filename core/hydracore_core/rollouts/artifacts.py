@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from hydracore_core.quarantine import quarantine_of
 from hydracore_core.rollouts.scope import Gate
 from hydracore_core.versions import is_ready
-from hydracore_crds import Bundle
+from hydracore_crds import Bundle, Rollout
 from hydracore_crds.base import find
 from hydracore_crds.conditions import (
     ARTIFACT_MISSING,
     BUNDLE_MISSING,
     BUNDLE_NOT_READY,
+    BUNDLE_QUARANTINED,
     BUNDLE_YANKED,
     DIGEST_MISMATCH,
     READY,
@@ -63,6 +65,20 @@ def bundle_gate(name: str, bundle: Bundle | None, pinned: PinnedArtifact | None)
         text = f"bundle {name} has another digest than when this rollout was admitted"
         return Gate(DIGEST_MISMATCH, f"{text}: cancel it and start a new one")
     return None if is_ready(bundle) else _unready(name, bundle)
+
+
+def quarantine_gate(rollout: Rollout, bundle: Bundle | None) -> Gate | None:
+    """Say why a rollout that nobody asked for waits with a bundle in quarantine.
+
+    One that a person has resumed since then goes on: they have decided for their own tenant.
+    """
+    found = quarantine_of(bundle) if bundle is not None and rollout.spec.only_auto else None
+    resumed = rollout.status.resumed_at
+    if found is None or (resumed is not None and resumed >= found.last_transition_time):
+        return None
+    text = f"bundle {rollout.spec.bundle_name} is in quarantine ({found.reason})"
+    ways = "it goes on when the bundle is released, or when this rollout is resumed; or cancel it"
+    return Gate(BUNDLE_QUARANTINED, f"{text}; {ways}")
 
 
 def _unready(name: str, bundle: Bundle) -> Gate:

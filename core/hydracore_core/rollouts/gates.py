@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hydracore_core.rollouts.artifacts import bundle_gate
+from hydracore_core.rollouts.artifacts import bundle_gate, quarantine_gate
 from hydracore_core.rollouts.scope import Gate, RolloutScope, TenantScope
 from hydracore_core.rollouts.wishes import cancelled_by, paused_by
 from hydracore_crds.conditions import (
@@ -63,7 +63,8 @@ def _ending(scope: TenantScope) -> Gate | None:
 def _circumstances(scope: TenantScope, rollout: RolloutScope) -> Gate | None:
     """Return the gate that is closed by the bundle, by open outcomes, or by the window."""
     spec, pinned = rollout.rollout.spec, rollout.rollout.status.artifact
-    gate = bundle_gate(spec.bundle_name, scope.view.bundles.get(spec.bundle_name), pinned)
+    bundle = scope.view.bundles.get(spec.bundle_name)
+    gate = bundle_gate(spec.bundle_name, bundle, pinned) or quarantine_gate(rollout.rollout, bundle)
     if gate is not None:
         return gate
     if rollout.drained:

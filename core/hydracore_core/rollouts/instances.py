@@ -12,6 +12,7 @@ from hydracore_crds import Instance, RolloutTarget, UpdatePolicy
 from hydracore_crds.base import find
 from hydracore_crds.conditions import (
     AGENT_HEALTHY,
+    SKIP_NOT_AUTO,
     SKIP_NOT_RUNNING,
     SKIP_POLICY_DISABLED,
     SKIP_UNREACHABLE,
@@ -30,6 +31,11 @@ def instance_id(instance: Instance) -> str:
 def updates_disabled(instance: Instance, policy: UpdatePolicy | None) -> bool:
     """Whether the effective policy forbids runtime updates."""
     return effective_mode("runtime", instance.spec.update_policy, policy).mode == "disabled"
+
+
+def updates_automatic(instance: Instance, policy: UpdatePolicy | None) -> bool:
+    """Whether the effective policy has the operator update the runtime by itself."""
+    return effective_mode("runtime", instance.spec.update_policy, policy).mode == "auto"
 
 
 def gone(scope: TenantScope, target: RolloutTarget) -> str | None:
@@ -55,7 +61,12 @@ def gone(scope: TenantScope, target: RolloutTarget) -> str | None:
 
 
 def obstacle(
-    scope: TenantScope, instance: Instance, *, forced: bool, patience: timedelta
+    scope: TenantScope,
+    instance: Instance,
+    *,
+    forced: bool,
+    patience: timedelta,
+    automatic: bool = False,
 ) -> Verdict | None:
     """Say what keeps an instance from being updated now; None if nothing does.
 
@@ -69,14 +80,16 @@ def obstacle(
         instance: The instance.
         forced: The owner's wish for no updates does not count.
         patience: How long an agent may have been unreachable before its instance drops out.
+        automatic: The update is for those only whose owner wants updates without being asked.
     """
     name = instance.metadata.name
     state = instance.status.state
     if state in {"failed", "error"}:
         text = f"instance {name} is in state {state}: repair it, then redeploy to it"
         return ("drop", SKIP_NOT_RUNNING, text)
-    if not forced and updates_disabled(instance, scope.view.policy):
-        return ("drop", SKIP_POLICY_DISABLED, f"runtime updates are disabled for instance {name}")
+    unwanted = _unwanted(scope, instance, forced=forced, automatic=automatic)
+    if unwanted is not None:
+        return unwanted
     if state != "running":
         return ("wait", SKIP_NOT_RUNNING, f"{name} is {state or 'not provisioned yet'}")
     if instance.status.health_status == "unreachable":
@@ -98,3 +111,15 @@ def _unreachable(scope: TenantScope, instance: Instance, patience: timedelta) ->
         return ("drop", SKIP_UNREACHABLE, f"{text}: repair it, then redeploy to it")
     scope.wakes.append(until)
     return ("wait", SKIP_UNREACHABLE, f"{name} is unreachable")
+
+
+def _unwanted(
+    scope: TenantScope, instance: Instance, *, forced: bool, automatic: bool
+) -> Verdict | None:
+    """Say why the owner does not want the update by now; None if they do."""
+    name, policy = instance.metadata.name, scope.view.policy
+    if not forced and updates_disabled(instance, policy):
+        return ("drop", SKIP_POLICY_DISABLED, f"runtime updates are disabled for instance {name}")
+    if automatic and not updates_automatic(instance, policy):
+        return ("drop", SKIP_NOT_AUTO, f"the update policy of instance {name} is not auto any more")
+    return None

@@ -3,7 +3,8 @@
 An instance is matched by scope, selector or name; matched ones are left out where they run
 another runtime type, do not run, want no updates, have the digest already, have been touched by a
 newer rollout, or are known to be unreachable (the first that applies is the reason). A redeploy
-(``force``) minds neither the policy nor the digest.
+(``force``) minds neither the policy nor the digest. A rollout for those with the policy auto
+(``onlyAuto``) leaves out all others, and those that do not run an older version.
 """
 
 from __future__ import annotations
@@ -15,12 +16,15 @@ from datetime import datetime
 
 from hydracore_core.rollouts.artifacts import pin
 from hydracore_core.rollouts.division import divide, planned
-from hydracore_core.rollouts.instances import instance_id, updates_disabled
+from hydracore_core.rollouts.instances import instance_id, updates_automatic, updates_disabled
 from hydracore_core.rollouts.model import TargetDraft
+from hydracore_core.versions import is_newer, parse
 from hydracore_crds import Bundle, Instance, RolloutTarget, UpdatePolicy
 from hydracore_crds.conditions import (
     SKIP_NEWER_ROLLOUT,
+    SKIP_NOT_AUTO,
     SKIP_NOT_FOUND,
+    SKIP_NOT_OLDER,
     SKIP_NOT_RUNNING,
     SKIP_OTHER_RUNTIME,
     SKIP_POLICY_DISABLED,
@@ -112,7 +116,7 @@ def select(
     )
     for instance in matched:
         name = instance.metadata.name
-        reason = None if name in have else _skip_reason(instance, spec, artifact, policy, newer)
+        reason = None if name in have else skip_reason(instance, spec, artifact, policy, newer)
         if reason is None:
             chosen[name] = instance
         else:
@@ -148,26 +152,46 @@ def _matched(
             yield instance
 
 
-def _skip_reason(
+def skip_reason(
     instance: Instance,
     spec: RolloutSpec,
     artifact: PinnedArtifact,
     policy: UpdatePolicy | None,
-    newer: Collection[str],
+    newer: Collection[str] = (),
 ) -> str | None:
+    """Return why a matched instance is left out; None if it is not. See :func:`select`."""
     status = instance.status
     if instance.spec.runtime_type != artifact.slug:
         return SKIP_OTHER_RUNTIME
     if instance.deleting or status.state != "running":
         return SKIP_NOT_RUNNING
-    if not spec.force and updates_disabled(instance, policy):
-        return SKIP_POLICY_DISABLED
-    running = status.runtime.bundle_hash if status.runtime else None
-    if not spec.force and running == artifact.sha256:
-        return SKIP_UP_TO_DATE
+    needless = None if spec.force else _needless(instance, spec, artifact, policy)
+    if needless is not None:
+        return needless
     if instance.metadata.name in newer:
         return SKIP_NEWER_ROLLOUT
     return SKIP_UNREACHABLE if status.health_status == "unreachable" else None
+
+
+def _needless(
+    instance: Instance, spec: RolloutSpec, artifact: PinnedArtifact, policy: UpdatePolicy | None
+) -> str | None:
+    """Return why an instance wants or needs no update; a redeploy does not ask."""
+    if updates_disabled(instance, policy):
+        return SKIP_POLICY_DISABLED
+    if spec.only_auto and not updates_automatic(instance, policy):
+        return SKIP_NOT_AUTO
+    runtime = instance.status.runtime
+    if runtime is not None and runtime.bundle_hash == artifact.sha256:
+        return SKIP_UP_TO_DATE
+    if spec.only_auto and not _runs_older(instance, artifact.version):
+        return SKIP_NOT_OLDER
+    return None
+
+
+def _runs_older(instance: Instance, version: str) -> bool:
+    running = parse(instance.status.runtime.version) if instance.status.runtime else None
+    return running is not None and is_newer(version, str(running))
 
 
 def _drafts(

@@ -127,6 +127,7 @@ def in_the_way(scope: TenantScope, rollout: RolloutScope, instance: Instance) ->
         instance,
         forced=spec.force or rollout.rollback is not None,
         patience=timedelta(seconds=spec.strategy.target_timeout_seconds),
+        automatic=spec.only_auto and rollout.rollback is None,
     )
 
 

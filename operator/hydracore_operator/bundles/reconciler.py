@@ -1,4 +1,4 @@
-"""One Bundle: finalizer, verification, and on deletion the question who still needs it."""
+"""One Bundle: finalizer, quarantine, verification, and on deletion who still needs it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from hydracore_crds.base import ConditionStatus, find, set_condition
 from hydracore_crds.names import FINALIZER
 from hydracore_history import HistoryUnavailable
 from hydracore_kube import NotFound
+from hydracore_operator.bundles.quarantine import settle_quarantine
 from hydracore_operator.bundles.users import sentence, users_of
 from hydracore_operator.context import Context
 
@@ -72,6 +73,8 @@ class BundleReconciler:
             wanted = [*bundle.metadata.finalizers, FINALIZER]
             bundle = await self._ctx.kube.set_finalizers(bundle, wanted)
             self._ctx.stores.bundles.upsert(bundle)
+        # Before the artifact is read, which takes its time: others are about to get it.
+        bundle, release = await settle_quarantine(self._ctx, bundle)
         now = self._ctx.now()
         outcome, until = self._known.get(uid, (None, None))
         if outcome is None or (until is not None and until <= now):
@@ -79,7 +82,7 @@ class BundleReconciler:
             until = now + outcome.again if outcome.again is not None else None
             self._known[uid] = (outcome, until)
         await self._write(bundle, outcome)
-        return until
+        return min((at for at in (until, release) if at is not None), default=None)
 
     async def _examine(self, bundle: Bundle) -> _Outcome:
         uid, spec = bundle.metadata.uid, bundle.spec

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from hydracore_core.notifications.occurrences import occurrences
+from hydracore_core.quarantine import evidence
 from hydracore_crds import (
     Bundle,
     Instance,
@@ -37,6 +38,7 @@ class Queues:
         tenants: Namespaces.
         archive: Keys ``plural/namespace/name`` of finished objects.
         notifications: Namespaces of tenants with webhooks.
+        auto: Namespaces that may get a rollout by themselves.
     """
 
     instances: WorkQueue
@@ -46,6 +48,7 @@ class Queues:
     tenants: WorkQueue
     archive: WorkQueue
     notifications: WorkQueue
+    auto: WorkQueue
 
     @classmethod
     def create(cls, clock: Clock) -> Queues:
@@ -58,6 +61,7 @@ class Queues:
             "tenants",
             "archive",
             "notifications",
+            "auto",
         )
         return cls(*(WorkQueue(name, clock=clock) for name in names))
 
@@ -71,6 +75,7 @@ class Queues:
             self.tenants,
             self.archive,
             self.notifications,
+            self.auto,
         )
 
 
@@ -113,6 +118,7 @@ class Wakeups:
         for namespace in stores.namespaces.all():
             if namespace.tenant_id is not None:
                 self.queues.tenants.add(namespace.key)
+                self.queues.auto.add(namespace.key)
 
     def stop(self) -> None:
         """End all subscriptions."""
@@ -128,6 +134,8 @@ class Wakeups:
             self._tenant(obj)
             self._open_actions(obj.metadata.namespace or "", obj.metadata.name)
             self._deleting_bundles()
+            if new is not None and (old is None or _version_matters(old, new)):
+                self._auto(obj)
 
     def action(self, old: InstanceAction | None, new: InstanceAction | None) -> None:
         """Wake the action, those that wait for it to end, and the archive."""
@@ -154,6 +162,8 @@ class Wakeups:
             fits = obj.spec.component == "runtime" and instance.spec.runtime_type == obj.spec.slug
             if fits or instance.spec.class_name in first_of:
                 self.queues.instances.add(instance.key)
+            if fits:
+                self._auto(instance)
 
     def instance_class(self, old: InstanceClass | None, new: InstanceClass | None) -> None:
         """Wake the class's Instances."""
@@ -173,9 +183,13 @@ class Wakeups:
         after = new.spec.notifications if new is not None else None
         if obj is not None and before != after:
             self.queues.notifications.add(obj.metadata.namespace or "")
+        if obj is not None:
+            self._auto(obj)
 
     def rollout(self, old: Rollout | None, new: Rollout | None) -> None:
-        """Wake the tenant, the archive, Bundles that wait for its end, and those who tell of it.
+        """Wake the tenant, the archive, those who tell of it, and Bundles that wait for its end.
+
+        A Bundle is woken too that went badly by it.
 
         One that ends may be one too many, and one that goes may have kept others from going: both
         have the archive look at all of the tenant.
@@ -186,6 +200,11 @@ class Wakeups:
         self._tenant(obj)
         self._finished(obj)
         self._deleting_bundles()
+        against = evidence(new) if new is not None else None
+        if against is not None and (old is None or evidence(old) != against):
+            self.queues.bundles.add(obj.spec.bundle_name)
+        if new is None or old is None or new.status.state != old.status.state:
+            self._auto(obj)
         ended = new is not None and new.status.state in FINAL_STATES
         if new is None or (ended and (old is None or old.status.state not in FINAL_STATES)):
             for other in self.stores.rollouts.in_namespace(obj.metadata.namespace or ""):
@@ -210,12 +229,17 @@ class Wakeups:
         obj = new or old
         if obj is not None:
             self.queues.tenants.add(obj.key)
+            self.queues.auto.add(obj.key)
             self._policies(obj.key)
             self._news(obj.key)
 
     def _tenant(self, obj: Resource) -> None:
         if obj.metadata.namespace:
             self.queues.tenants.add(obj.metadata.namespace)
+
+    def _auto(self, obj: Resource) -> None:
+        if obj.metadata.namespace:
+            self.queues.auto.add(obj.metadata.namespace)
 
     def _open_actions(self, namespace: str, instance_name: str) -> None:
         for action in self.stores.actions.in_namespace(namespace):
@@ -244,3 +268,14 @@ class Wakeups:
         for bundle in self.stores.bundles.all():
             if bundle.deleting:
                 self.queues.bundles.add(bundle.key)
+
+
+def _version_matters(old: Instance, new: Instance) -> bool:
+    """Whether something has changed that decides if an instance is to be updated by itself."""
+
+    def facts(one: Instance) -> tuple[object, ...]:
+        spec, status = one.spec, one.status
+        reachable = status.health_status != "unreachable"
+        return (spec.runtime_type, spec.update_policy, status.state, status.runtime, reachable)
+
+    return facts(old) != facts(new)

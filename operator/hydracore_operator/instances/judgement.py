@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hydracore_core.quarantine import quarantine_of
 from hydracore_core.versions import available, is_newer, parse
 from hydracore_crds import conditions
 from hydracore_crds.base import Condition, ConditionStatus, find, set_condition
@@ -106,7 +107,11 @@ def _up_to_date(scope: Scope, status: InstanceStatus) -> Finding:
         return Finding("Unknown", conditions.NOT_REPORTED, "the agent has reported no runtime yet")
     slug = scope.instance.spec.runtime_type
     offered = available(scope.ctx.stores.bundles.all(), "runtime", slug)
-    if offered is not None and is_newer(offered.spec.version, str(running)):
+    newer = offered is not None and is_newer(offered.spec.version, str(running))
+    if newer and offered is not None and quarantine_of(offered) is not None:
+        text = f"{slug} {running} runs; {offered.spec.version} is in quarantine"
+        return Finding("True", conditions.CURRENT, text)
+    if newer and offered is not None:
         return Finding(
             "False",
             conditions.UPDATE_AVAILABLE,

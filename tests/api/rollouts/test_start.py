@@ -131,6 +131,7 @@ async def test_redeploy(world: World) -> None:
         "instanceNames": ["one"],
         "dynamic": False,
         "force": True,
+        "onlyAuto": False,
         "overrideWindow": False,
         "paused": False,
         "initiatedBy": "",

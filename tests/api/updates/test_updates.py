@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from hydracore_crds import Instance, UpdatePolicy
+from hydracore_crds import Bundle, Instance, UpdatePolicy
 from hydracore_crds.names import MANAGED_BY_LABEL
-from tests.api.support.world import World
+from tests.api.support.world import World, condition
 
 FLEET = "/v1/instances/fleet/updates/policy"
 PLATFORM = {
@@ -234,3 +234,17 @@ async def test_not_reported_yet(world: World) -> None:
     found = await available(world, one)
     assert found["runtime"]["update_reason"] == "not_reported"
     assert found["runtime"]["current_version"] is None
+
+
+async def test_a_runtime_in_quarantine_is_named_but_not_offered(world: World) -> None:
+    one = world.instance("one")
+    bad = world.bundle("1.1.0")
+    shut = {**condition("Quarantined", true=True), "reason": "RolloutHalted"}
+    conditions = [*bad.status.to_wire()["conditions"], shut]
+    world.kube.change(Bundle, bad.metadata.name, None, {"status": {"conditions": conditions}})
+    found = await available(world, one)
+    assert found["runtime"]["available_version"] == "1.1.0"
+    assert found["runtime"]["update_reason"] == "quarantined"
+    assert (found["runtime"]["has_update"], found["total_available"]) == (False, 0)
+    world.bundle("1.2.0")
+    assert (await available(world, one))["runtime"]["update_reason"] == "newer_version"

@@ -58,8 +58,11 @@ def bundle(
     component: Any = "runtime",
     slug: str = SLUG,
     yanked: bool = False,
+    quarantined: bool = False,
 ) -> Bundle:
     found = [condition("Ready", *ready)] if ready else []
+    if quarantined:
+        found.append(condition("Quarantined", "True", "RolloutHalted"))
     return Bundle(
         metadata=ObjectMeta(name=bundle_name(component, slug, version)),
         spec=BundleSpec(

@@ -57,6 +57,22 @@ def test_the_window_is_checked_for_every_start() -> None:
     assert of(after, Start) == []
 
 
+def test_a_bundle_in_quarantine_comes_to_nobody_by_itself_but_to_those_who_ask() -> None:
+    shut = [bundle(quarantined=True)]
+    auto = {"admitted": True, "only_auto": True}
+    made, status = decide(rollout(**auto), bundles=shut, policy=policy(runtime="auto"))
+    assert of(made, Start) == []
+    assert (status.state, status.conditions[0].reason) == ("queued", "BundleQuarantined")
+    assert "goes on when the bundle is released, or when this rollout is resumed" in status.message
+    asked, _ = decide(bundles=shut)
+    assert len(of(asked, Start)) == 2
+    early = rollout(**auto, status={"resumed_at": NOW - timedelta(minutes=1)})
+    assert of(decide(early, bundles=shut, policy=policy(runtime="auto"))[0], Start) == []
+    resumed = rollout(**auto, status={"resumed_at": NOW})
+    made, _ = decide(resumed, bundles=shut, policy=policy(runtime="auto"))
+    assert len(of(made, Start)) == 2
+
+
 def test_override_bypasses_the_window_only() -> None:
     made, status = decide(rollout(admitted=True, override_window=True), policy=CLOSED)
     assert len(of(made, Start)) == 2

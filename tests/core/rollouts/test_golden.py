@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.core.rollouts import deeds
+from hydracore_crds.instance import InstanceUpdatePolicy
+from tests.core.rollouts import automatic, deeds
 from tests.core.rollouts.agents import CRASH, Behaviour
+from tests.core.rollouts.automatic import Auto
 from tests.core.rollouts.builders import bundle, fleet, instance, policy
 from tests.core.rollouts.simulation import Event, World
 from tests.core.windows.policies import BERLIN, allow, deny
@@ -80,6 +82,21 @@ def sick_while_baking(seed: int) -> World:
     world.at(9, deeds.change_instance("a-5", health_status="healthy"))
     world.at(20, deeds.resume())
     world.run(60)
+    return world
+
+
+def by_itself_until_one_is_bad(seed: int) -> World:
+    """A good runtime comes to those who want it, in the window; a bad one stops at its canary."""
+    world = World(EVENING, seed, policy=policy(2, window=(22, 23), runtime="auto"))
+    world.bundles = {one.metadata.name: one for one in (bundle("1.0.0"),)}
+    asked = instance("a-4", update_policy=InstanceUpdatePolicy(runtime="notify"))
+    world.instances = {one.metadata.name: one for one in [*fleet(4), asked]}
+    deeds.script("a-0", Behaviour(), CRASH)(world)
+    Auto().look(world)
+    world.at(3, automatic.publish("1.1.0"))
+    world.at(50, automatic.publish("1.2.0"))
+    world.at(26 * 60, automatic.remove("1.2.0"))
+    world.run(27 * 60)
     return world
 
 
@@ -477,6 +494,7 @@ SCENARIOS: tuple[Callable[[int], World], ...] = (
     stagger,
     uncertain_ignored,
     target_timeout,
+    by_itself_until_one_is_bad,
     taken_back_by_itself,
     late_joiners,
     offline_canary,

@@ -51,6 +51,38 @@ def test_who_is_left_out_and_why(fields: dict[str, Any], reason: str, *, forced:
     assert names(redeploy) == ([] if forced else ["odd"])
 
 
+AUTO = InstanceUpdatePolicy(runtime="auto")
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"update_policy": InstanceUpdatePolicy(runtime="notify")}, "PolicyNotAuto"),
+        ({"update_policy": InstanceUpdatePolicy(runtime="disabled")}, "PolicyDisabled"),
+        ({"version": "1.1.0"}, "AlreadyUpToDate"),
+        ({"version": "1.1.0+other"}, "NotOlder"),
+        ({"version": "1.2.0"}, "NotOlder"),
+        ({"version": None}, "NotOlder"),
+    ],
+)
+def test_updates_by_themselves_are_for_those_who_want_them_and_never_downgrade(
+    fields: dict[str, Any], reason: str
+) -> None:
+    odd = instance("odd", **fields)
+    older = instance("older", version="1.1.0-rc.1")
+    tenant = policy(runtime="auto")
+    found = preview(spec(only_auto=True), bundle(), [odd, older], tenant)
+    assert names(found) == ["older"]
+    assert found.left_out == {"odd": reason}
+
+
+def test_an_instance_may_want_them_although_its_tenant_does_not() -> None:
+    own = instance("own", update_policy=AUTO)
+    found = preview(spec(only_auto=True), bundle(), [own, instance("other")], None)
+    assert names(found) == ["own"]
+    assert found.left_out == {"other": "PolicyNotAuto"}
+
+
 def test_the_tenants_policy_holds_unless_the_instance_says_otherwise() -> None:
     own = instance("own", update_policy=InstanceUpdatePolicy(runtime="notify"))
     found = preview(spec(), bundle(), [own, instance("other")], policy(runtime="disabled"))

@@ -152,6 +152,16 @@ def test_switched_off_since_drops_out_unless_it_is_a_redeploy() -> None:
     assert len(started(decide(instances=[off], owner=forced))) == 1
 
 
+def test_what_comes_by_itself_is_dropped_where_the_owner_wants_to_be_asked_by_now() -> None:
+    asked = instance("a-0", update_policy=InstanceUpdatePolicy(runtime="notify"))
+    auto = instance("a-1", update_policy=InstanceUpdatePolicy(runtime="auto"))
+    made = decide(instances=[asked, auto], owner=rollout(admitted=True, only_auto=True))
+    assert started(made) == ["r1-00001"]
+    (settle,) = of(made, Settle)
+    assert (settle.state, settle.reason) == ("cancelled", "PolicyNotAuto")
+    assert len(started(decide(instances=[asked, auto], owner=rollout(admitted=True)))) == 2
+
+
 @pytest.mark.parametrize("fields", [{"health": "unreachable"}, {"state": "provisioning"}])
 def test_one_that_may_come_back_is_passed_over_and_blocks_nobody(fields: dict[str, Any]) -> None:
     made = decide(instances=[instance("a-0", **fields), instance("a-1")], limit=1)

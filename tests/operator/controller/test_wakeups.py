@@ -119,6 +119,7 @@ def test_at_the_start_everything_known_is_woken(world: World) -> None:
         "policies:t/default",
         "tenants:t",
         "tenants:u",
+        "auto:t",
     }
 
 
@@ -134,16 +135,16 @@ CHANGES: list[tuple[str, type[Resource], str, str | None, dict[str, Any], set[st
         {"actions:t/over", "actions:t/a", "archive:instanceactions/t/over"},
     ),
     ("class", InstanceClass, "small", None, {}, {"instances:t/i"}),
-    ("bundle", Bundle, NAME, None, {}, {f"bundles:{NAME}", "instances:t/i", "tenants:t"}),
+    ("bundle", Bundle, NAME, None, {}, {f"bundles:{NAME}", "instances:t/i", "tenants:t", "auto:t"}),
     (
         "another slug's bundle",
         Bundle,
         "runtime-other-1.0.0",
         None,
         {"spec": {"slug": "other"}},
-        {"bundles:runtime-other-1.0.0", "instances:u/elsewhere"},
+        {"bundles:runtime-other-1.0.0", "instances:u/elsewhere", "auto:u"},
     ),
-    ("policy", UpdatePolicy, "default", "t", {}, {"policies:t/default", "tenants:t"}),
+    ("policy", UpdatePolicy, "default", "t", {}, {"policies:t/default", "tenants:t", "auto:t"}),
     ("rollout", Rollout, "r", "t", {}, {"tenants:t"}),
     (
         "finished rollout",
@@ -151,7 +152,7 @@ CHANGES: list[tuple[str, type[Resource], str, str | None, dict[str, Any], set[st
         "r",
         "t",
         {"status": {"state": "failed"}},
-        {"tenants:t", "archive:rollouts/t/r"},
+        {"tenants:t", "archive:rollouts/t/r", "auto:t"},
     ),
     ("target", RolloutTarget, "r-00000", "t", {}, {"tenants:t"}),
     (
@@ -162,7 +163,15 @@ CHANGES: list[tuple[str, type[Resource], str, str | None, dict[str, Any], set[st
         {"status": {"state": "in_progress"}},
         {"tenants:t", "policies:t/default", "actions:t/a"},
     ),
-    ("namespace", Namespace, "t", None, {}, {"tenants:t", "policies:t/default"}),
+    ("namespace", Namespace, "t", None, {}, {"tenants:t", "policies:t/default", "auto:t"}),
+    (
+        "instance with another policy",
+        Instance,
+        "i",
+        "t",
+        {"spec": {"updatePolicy": {"runtime": "auto"}}},
+        {"instances:t/i", "tenants:t", "actions:t/a", "auto:t"},
+    ),
 ]
 
 
@@ -242,6 +251,15 @@ def test_at_the_start_tenants_with_webhooks_are_told(world: World) -> None:
     world.woken()
     world.wakeups.start()
     assert "notifications:t" in world.woken()
+
+
+def test_a_rollout_that_halts_wakes_its_bundle_once(world: World) -> None:
+    halted = {"state": "paused", "haltReason": "bad", "haltedAt": "2030-01-01T00:00:00Z"}
+    world.woken()
+    world.put(Rollout, "r", "t", status=halted)
+    assert world.woken() == {"tenants:t", f"bundles:{NAME}", "auto:t"}
+    world.put(Rollout, "r", "t", status={**halted, "message": "1 in flight"})
+    assert world.woken() == {"tenants:t"}
 
 
 def test_after_stop_nothing_is_woken(world: World) -> None:
