@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+import yaml
 
-from hydracore_crds.policy_window import duration_of
+from hydracore_core.windows import problems
+from hydracore_crds.policy_window import PolicyWindow, duration_of
+from hydracore_devcluster.layout import ProjectLayout
 from tests.crds.support import JSON, Door, changed, make
 
 pytestmark = pytest.mark.cluster
@@ -159,3 +163,21 @@ async def test_windows_may_be_changed_later(policies: Door) -> None:
     await policies.refuses_patch(
         "default", changed({}, "spec.windows", [{**other, "duration": "9d"}]), NO_DURATION
     )
+
+
+def guide(project: ProjectLayout) -> list[list[JSON]]:
+    """Return the lists of windows that docs/windows.md shows."""
+    text = (project.root / "docs" / "windows.md").read_text()
+    found = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)]
+    return [one["spec"]["windows"] if isinstance(one, dict) else one for one in found]
+
+
+async def test_the_guides_examples_are_accepted_and_can_be_evaluated(
+    policies: Door, project: ProjectLayout
+) -> None:
+    examples = guide(project)
+    assert len(examples) == 4
+    for windows in examples:
+        stored = await policies.check(policy(*windows))
+        read = [PolicyWindow.model_validate(one) for one in stored["spec"]["windows"]]
+        assert problems(read) == []
