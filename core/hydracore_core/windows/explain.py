@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,6 +10,7 @@ from hydracore_core.texts import at
 from hydracore_core.windows.compiled import Window
 from hydracore_core.windows.timeline import Span, Timeline
 
+_LISTED = 3
 _SEE_CONDITION = "the condition Valid of the UpdatePolicy says what to do"
 
 
@@ -88,9 +89,12 @@ def _of(windows: Iterable[Window], kind: str) -> list[Window]:
 
 def _named(windows: Iterable[Window]) -> str:
     """Name windows in brackets, if any of them has a name."""
-    labels = [window.label for window in windows if window.label]
-    return f" ({', '.join(labels)})" if labels else ""
+    named = [window for window in windows if window.label]
+    return f" ({_list(named)})" if named else ""
 
 
-def _list(windows: Iterable[Window]) -> str:
-    return ", ".join(window.label for window in windows)
+def _list(windows: Sequence[Window]) -> str:
+    """Name the first few, and say how many more there are: the texts must stay short."""
+    first = ", ".join(window.label for window in windows[:_LISTED])
+    more = len(windows) - _LISTED
+    return f"{first} and {more} more" if more > 0 else first

@@ -184,6 +184,13 @@ def test_people_are_told_which_window_it_is(
     assert why(policy(*windows), now) == text
 
 
+def test_however_many_windows_there_are_the_text_stays_short() -> None:
+    made = policy(*[allow("0 22 * * *", "6h", BERLIN, f"{n:063d}") for n in range(16)])
+    text = why(made, "2026-06-01 12:00")
+    assert text.endswith(" and 13 more)")
+    assert len(text) < 400
+
+
 def test_what_is_told_is_told_anew_when_a_deny_window_has_ended() -> None:
     made = policy(allow("0 9 * * *", "1h", name="mornings"), YEAR_END)
     blocked = window_state(made, utc("2026-12-24 12:00"))
