@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -29,10 +30,12 @@ from hydracore_operator.notifications.sender import NotDelivered, WebhookSender
 from hydracore_operator.notifications.signing import WebhookSigner
 from hydracore_operator.notifications.status import with_notifications
 
-MAX_OPEN = 500
-"""Most notifications of a tenant that wait; further ones are recorded when there is room."""
-AT_ONCE = 8
-"""Attempts of a tenant at once. Then other tenants have their turn."""
+MAX_OPEN = 125
+"""Most notifications of a webhook that wait; further ones are recorded when there is room."""
+AT_ONCE = 2
+"""Attempts at a webhook at once. Then its tenant's others, and other tenants, have their turns."""
+_READ = 1000
+"""Open notifications of a tenant that are looked at; more than its webhooks can have."""
 RETRY = timedelta(seconds=5)
 """Wait before history is tried again."""
 ROOM_EVERY = timedelta(minutes=1)
@@ -92,7 +95,7 @@ class NotificationReconciler:
         try:
             full = await self._record(memory, key)
             await self._attempt(memory, key)
-            left = await self._ctx.history.notifications.open(key, MAX_OPEN)
+            left = await self._ctx.history.notifications.open(key, _READ)
             await self._say(memory, key, left)
         except HistoryError as away:
             raise RetryLater(str(away), RETRY) from away
@@ -124,11 +127,13 @@ class NotificationReconciler:
         rollouts = stores.rollouts.in_namespace(namespace)
         found = due(policy, rollouts, since, tenant_id=tenant.tenant_id, now=self._ctx.now())
         wanted = {_key(one): one for one in found}
-        fresh = [key for key in wanted if key not in memory.recorded]
-        room = MAX_OPEN - len(await outbox.open(namespace, MAX_OPEN)) if fresh else 0
-        await outbox.record([wanted[key] for key in fresh[:room]])
-        memory.recorded = frozenset(wanted) - frozenset(fresh[room:])
-        return len(fresh) > room
+        fresh = [one for key, one in wanted.items() if key not in memory.recorded]
+        waiting = await outbox.open(namespace, _READ) if fresh else []
+        fits = _first(fresh, MAX_OPEN, Counter(one.webhook for one in waiting))
+        await outbox.record(fits)
+        left_out = frozenset(map(_key, fresh)) - frozenset(map(_key, fits))
+        memory.recorded = frozenset(wanted) - left_out
+        return bool(left_out)
 
     # ---- attempting ------------------------------------------------------------------------
     async def _attempt(self, memory: _Memory, namespace: str) -> None:
@@ -136,8 +141,11 @@ class NotificationReconciler:
         policy, now = self._policy(namespace), self._ctx.now()
         named = (policy.spec.notifications if policy is not None else None) or []
         webhooks = {webhook.name: webhook for webhook in named}
-        open_ = await self._ctx.history.notifications.open(namespace, MAX_OPEN)
-        turn = [one for one in open_ if self._when(memory, one) <= now][:AT_ONCE]
+        open_ = await self._ctx.history.notifications.open(namespace, _READ)
+        for one in open_:
+            if one.webhook not in webhooks:
+                memory.again.pop(_key(one), None)
+        turn = _first([one for one in open_ if self._when(memory, one) <= now], AT_ONCE)
         ended = await asyncio.gather(
             *(self._one(memory, one, webhooks.get(one.webhook)) for one in turn),
             return_exceptions=True,
@@ -217,6 +225,25 @@ class NotificationReconciler:
             self._ctx.stores.policies.remove(policy.key, policy.metadata.uid)
             return
         self._ctx.stores.policies.upsert(written)
+
+
+def _first(
+    found: Iterable[Notification], each: int, taken: Counter[str] | None = None
+) -> list[Notification]:
+    """Return, of each webhook, as many as may be, the first ones first.
+
+    Args:
+        found: Some, of any webhooks.
+        each: Most of a webhook.
+        taken: How many of these a webhook has had already.
+    """
+    counted = Counter(taken)
+    kept = []
+    for one in found:
+        counted[one.webhook] += 1
+        if counted[one.webhook] <= each:
+            kept.append(one)
+    return kept
 
 
 def _key(notification: Notification) -> _Key:

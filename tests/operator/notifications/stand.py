@@ -90,6 +90,13 @@ class Stand:
         """Reconcile once."""
         return await self.reconciler.reconcile(NS)
 
+    async def tell_all(self) -> datetime | timedelta | None:
+        """Reconcile until nothing is to be done now."""
+        again = await self.tell()
+        while again == self.clock.now():
+            again = await self.tell()
+        return again
+
     async def later(self, **time: float) -> datetime | timedelta | None:
         """Reconcile once after a while."""
         self.clock.advance(timedelta(**time).total_seconds())
