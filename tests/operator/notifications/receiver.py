@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import ssl
 from types import TracebackType
 from typing import Self
@@ -60,6 +61,11 @@ class Receiver:
     def ids(self) -> list[str]:
         """Return the ``webhook-id`` of each request."""
         return [headers["webhook-id"] for headers, _ in self.got]
+
+    @property
+    def types(self) -> list[str]:
+        """Return what each request tells."""
+        return [json.loads(body)["type"] for _, body in self.got]
 
     async def say(self, answer: bytes) -> None:
         """Answer those who wait."""

@@ -13,15 +13,9 @@ import pytest
 from hydracore_history import History
 from hydracore_operator.context import NotLeader
 from hydracore_operator.controller.reconciler import RetryLater
-from hydracore_operator.notifications import reconciler as module
 from tests.operator.notifications.receiver import Receiver, status
 from tests.operator.notifications.stand import Stand
 from tests.operator.rollouts.builders import NS
-
-
-def told(receiver: Receiver) -> list[str]:
-    """Return the types of what arrived."""
-    return [json.loads(body)["type"] for _, body in receiver.got]
 
 
 async def test_a_webhook_is_greeted_once(history: History, receiver: Receiver) -> None:
@@ -31,7 +25,7 @@ async def test_a_webhook_is_greeted_once(history: History, receiver: Receiver) -
     await stand.later(hours=30)
     stand.operator()
     await stand.tell()
-    assert told(receiver) == ["webhook.configured"]
+    assert receiver.types == ["webhook.configured"]
     assert stand.said is not None
     assert (stand.said.status, stand.said.reason) == ("True", "Delivered")
     key = stand.current().status.webhook_public_key
@@ -48,7 +42,7 @@ async def test_what_happened_before_it_was_named_is_no_news(
     stand.name(("pager", receiver.url))
     await stand.tell()
     await stand.later(minutes=1)
-    assert told(receiver) == ["webhook.configured"]
+    assert receiver.types == ["webhook.configured"]
 
 
 async def test_a_halt_is_told_once_however_often_it_is_reported(
@@ -60,7 +54,7 @@ async def test_a_halt_is_told_once_however_often_it_is_reported(
     stand.status(rollout, halt_reason="Halted: 2 of 4 failed.")
     await stand.tell()
     await stand.later(hours=1)
-    assert told(receiver) == ["rollout.halted"]
+    assert receiver.types == ["rollout.halted"]
     data = json.loads(receiver.got[0][1])["data"]
     assert data["reason"] == "Halted: 1 of 4 failed."
     assert data["tenant"] == {"id": NS, "namespace": NS}
@@ -74,7 +68,7 @@ async def test_two_halts_are_two_messages(stand: Stand, receiver: Receiver) -> N
     await stand.later(minutes=5)
     stand.halt(rollout, "Halted: 2 of 4 failed.")
     await stand.tell()
-    assert told(receiver) == ["rollout.halted"] * 2
+    assert receiver.types == ["rollout.halted"] * 2
     assert len(set(receiver.ids)) == 2
 
 
@@ -84,7 +78,7 @@ async def test_only_what_a_webhook_wants(stand: Stand, receiver: Receiver) -> No
     stand.end(good)
     stand.end(bad, "failed")
     await stand.tell()
-    assert told(receiver) == ["rollout.failed"]
+    assert receiver.types == ["rollout.failed"]
 
 
 async def test_a_receiver_that_fails_is_tried_again_with_the_same_message(
@@ -160,7 +154,7 @@ async def test_a_crash_between_sending_and_recording_sends_the_same_again(
     receiver.answer = status(200)
     stand.operator()
     await stand.later(minutes=1)
-    assert told(receiver) == ["rollout.succeeded"] * 2
+    assert receiver.types == ["rollout.succeeded"] * 2
     assert len(set(receiver.ids)) == 1
     assert receiver.got[0][1] == receiver.got[1][1]
     assert await stand.open() == []
@@ -177,7 +171,7 @@ async def test_what_was_recorded_is_told_also_when_the_rollout_is_gone(
     receiver.answer = status(200)
     stand.operator()
     await stand.tell()
-    assert told(receiver) == ["rollout.succeeded"] * 2
+    assert receiver.types == ["rollout.succeeded"] * 2
 
 
 async def test_who_does_not_lead_sends_nothing(stand: Stand, receiver: Receiver) -> None:
@@ -192,7 +186,7 @@ async def test_who_does_not_lead_sends_nothing(stand: Stand, receiver: Receiver)
     stand.leading = lambda: 2
     stand.operator()
     await stand.tell()
-    assert told(receiver) == ["rollout.succeeded"]
+    assert receiver.types == ["rollout.succeeded"]
 
 
 async def test_while_history_is_locked_nothing_is_sent_and_nothing_lost(
@@ -206,7 +200,7 @@ async def test_while_history_is_locked_nothing_is_sent_and_nothing_lost(
     assert receiver.got == []
     holder.close()
     await stand.tell()
-    assert told(receiver) == ["rollout.succeeded"]
+    assert receiver.types == ["rollout.succeeded"]
 
 
 async def test_what_was_sent_but_could_not_be_recorded_is_not_sent_again(
@@ -225,7 +219,7 @@ async def test_what_was_sent_but_could_not_be_recorded_is_not_sent_again(
         await stand.later(seconds=5)
     holder.close()
     assert await stand.later(seconds=5) is None
-    assert told(receiver) == ["rollout.succeeded"]
+    assert receiver.types == ["rollout.succeeded"]
     assert await stand.open() == []
 
 
@@ -241,50 +235,6 @@ async def test_a_webhook_that_is_taken_out_is_told_nothing_more(
     assert await stand.open() == []
     assert stand.said is None
     assert stand.current().status.webhook_public_key is None
-
-
-async def test_one_that_hangs_with_a_backlog_does_not_hold_up_another(
-    stand: Stand, receiver: Receiver
-) -> None:
-    receiver.answer = None
-    async with Receiver() as other:
-        stand.name(("pager", receiver.url), ("chat", other.url))
-        await stand.tell()
-        for number in range(6):
-            stand.end(stand.rollout(f"r{number}"))
-            await stand.later(seconds=1)
-        assert told(other) == ["webhook.configured", *["rollout.succeeded"] * 6]
-        assert stand.said is not None
-        assert stand.said.message == "pager: no answer within 0.5 s. Tried again for a day"
-
-
-async def test_few_are_sent_at_once_and_all_in_the_end(stand: Stand, receiver: Receiver) -> None:
-    for number in range(20):
-        stand.end(stand.rollout(f"r{number}"))
-    passes = 0
-    again: Any = stand.clock.now()
-    while again is not None:
-        again = await stand.tell()
-        passes += 1
-        assert len(receiver.got) <= passes * module.AT_ONCE
-    assert len(set(receiver.ids)) == 20
-    assert receiver.most_at_once <= module.AT_ONCE
-
-
-async def test_a_webhook_has_so_many_open_and_no_more(
-    stand: Stand, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "MAX_OPEN", 5)
-    receiver.answer = status(500)
-    for number in range(7):
-        stand.end(stand.rollout(f"r{number}"))
-    assert await stand.tell_all() == stand.clock.now() + timedelta(seconds=5)
-    assert len(await stand.open()) == 5
-    receiver.answer = status(200)
-    receiver.got.clear()
-    stand.clock.advance(5)
-    assert await stand.tell_all() is None
-    assert len(set(receiver.ids)) == 7
 
 
 async def test_without_leave_a_private_address_is_seen_in_the_condition(
