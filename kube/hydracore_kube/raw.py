@@ -62,10 +62,14 @@ class RawClient:
         raise Malformed(f"GET {path}: the list has no end")
 
     async def create_raw(
-        self, place: Place, body: dict[str, Any], *, strict: bool = False
+        self, place: Place, body: dict[str, Any], *, strict: bool = False, dry_run: bool = False
     ) -> dict[str, Any]:
-        """Create an object in a collection; ``strict`` refuses fields unknown to the schema."""
-        params = self._params(strict=strict)
+        """Create an object in a collection; ``strict`` refuses fields unknown to the schema.
+
+        With ``dry_run`` it is checked, by admission too, and completed with its defaults, but not
+        stored.
+        """
+        params = self._params(strict=strict) | ({"dryRun": "All"} if dry_run else {})
         return _mapping(
             await self._transport.json("POST", api_path(place), params=params, body=body), place
         )

@@ -22,7 +22,7 @@ from tests.packaging.support import (
     service_container,
 )
 
-PEOPLE = ("viewer", "editor", "admin", "out-of-window", "restore")
+PEOPLE = ("viewer", "editor", "admin", "out-of-window", "approver", "restore")
 ROLES = {"Role": ["operator"], "ClusterRole": ["operator", "api", *PEOPLE]}
 RELEASE = "trial-hydracore-"
 STAMPS = "MutatingAdmissionPolicy"

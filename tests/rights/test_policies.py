@@ -120,6 +120,48 @@ def test_the_window_is_overridden_by_those_who_may(
     editor.does(*merge(ROLLOUT, "roll", {"spec": {"paused": True}}))
 
 
+# ---- letting a rollout go on to its next wave --------------------------------------------------
+
+APPROVE, APPROVED_BY = "hydracore.io/approve", "hydracore.io/approved-by"
+
+
+def test_rollouts_are_approved_by_those_who_may(
+    editor: Person, api: Person, bind: Callable[..., Person]
+) -> None:
+    editor.does(*CREATE, given=rollout())
+    approval = f"{APPROVE}=1@abc"
+    for marks in ([approval], [f"{APPROVED_BY}={editor.name}"]):
+        why = editor.is_refused("annotate", ROLLOUT, "roll", *marks)
+        assert "say that a person let the rollout go on to its next wave" in why
+        assert f"{editor.name} lacks the verb approve on rollouts in namespace" in why
+        assert "bind the ClusterRole hydracore-approver in this namespace" in why
+    born = rollout("born", metadata={"annotations": {APPROVE: "1@abc"}})
+    assert "lacks the verb approve" in editor.is_refused(*CREATE, given=born)
+
+    roles = ("hydracore-editor", "hydracore-approver")
+    approver = bind("amy", *roles, to=("approve", ROLLOUT))
+    approver.does("annotate", ROLLOUT, "roll", approval, f"{APPROVED_BY}={approver.name}")
+    assert "verb approve" in editor.is_refused("annotate", ROLLOUT, "roll", f"{APPROVE}-")
+    # Whoever edits an approved rollout need not be allowed to approve it.
+    editor.does(*merge(ROLLOUT, "roll", {"spec": {"paused": True}}))
+    api.does("annotate", "--overwrite", ROLLOUT, "roll", approval, f"{APPROVED_BY}=key:1")
+
+
+def test_nobody_approves_in_anothers_name(api: Person, bind: Callable[..., Person]) -> None:
+    roles = ("hydracore-editor", "hydracore-approver")
+    approver = bind("amy", *roles, to=("approve", ROLLOUT))
+    approver.does(*CREATE, given=rollout())
+    forged = (f"{APPROVE}=1@abc", f"{APPROVED_BY}=boss")
+    why = approver.is_refused("annotate", ROLLOUT, "roll", *forged)
+    assert f"says that boss approved this, but it is {approver.name} who does" in why
+    assert "write your own user name there, or remove it" in why
+    # Nor does the name beside an old approval stand for a new one.
+    api.does("annotate", ROLLOUT, "roll", f"{APPROVE}=1@abc", f"{APPROVED_BY}=key:1")
+    later = ("annotate", "--overwrite", ROLLOUT, "roll", f"{APPROVE}=2@abc")
+    assert "says that key:1 approved this" in approver.is_refused(*later)
+    approver.does(*later, f"{APPROVED_BY}-")
+
+
 # ---- labels and annotations of ours ------------------------------------------------------------
 
 MARKED = [

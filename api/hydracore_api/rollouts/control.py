@@ -1,4 +1,4 @@
-"""Pausing, resuming and cancelling: annotations, so that Git's self-heal does not undo them."""
+"""Pausing, resuming, cancelling and approving: annotations, which Git's self-heal leaves alone."""
 
 from __future__ import annotations
 
@@ -14,10 +14,13 @@ from hydracore_api.rollouts import views
 from hydracore_api.rollouts.lookup import find_live
 from hydracore_api.rollouts.schemas import RolloutSummary
 from hydracore_api.services import Services
+from hydracore_core.rollouts import approvals
 from hydracore_core.rollouts.wishes import cancel_mode, resumed_at
 from hydracore_crds import Rollout
 from hydracore_crds.base import format_time
 from hydracore_crds.names import (
+    APPROVE_ANNOTATION,
+    APPROVED_BY_ANNOTATION,
     CANCEL_ANNOTATION,
     CANCELLED_BY_ANNOTATION,
     PAUSED_BY_ANNOTATION,
@@ -98,6 +101,32 @@ async def cancel(
             CANCEL_ANNOTATION: "Force" if force else "Graceful",
             CANCELLED_BY_ANNOTATION: principal.actor,
         }
+
+    return await _annotate(services, principal, rollout_id, decide)
+
+
+async def approve(
+    services: Services, principal: Principal, rollout_id: str, approval: str
+) -> RolloutSummary:
+    """Let a rollout that waits for a person go on to its next wave.
+
+    Args:
+        services: The API's connections.
+        principal: Who approves.
+        rollout_id: The rollout.
+        approval: What is approved, ``<wave>@<plan hash>``; the same once more changes nothing.
+
+    Raises:
+        Conflict: It waits for no approval, or for another one; the message names it.
+    """
+
+    def decide(rollout: Rollout) -> Annotations:
+        verdict = approvals.judge(rollout, approval)
+        if verdict.kind == "refused":
+            raise Conflict(verdict.message)
+        if verdict.kind == "known":
+            return {}
+        return {APPROVE_ANNOTATION: approval, APPROVED_BY_ANNOTATION: principal.actor}
 
     return await _annotate(services, principal, rollout_id, decide)
 

@@ -7,14 +7,16 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Query
 
-from hydracore_api.auth.dependencies import AdminWrite, CanRead
-from hydracore_api.errors import Conflict, NotFound, responses
+from hydracore_api.auth.dependencies import AdminWrite, CanRead, CanWrite
+from hydracore_api.errors import Conflict, NotFound, Unprocessable, responses
 from hydracore_api.instances.endpoints import InstanceId
 from hydracore_api.responses import V1
-from hydracore_api.rollouts import control, events, service, start
+from hydracore_api.rollouts import control, events, planning, service, start
 from hydracore_api.rollouts.retry import retry
 from hydracore_api.rollouts.schemas import (
+    Approval,
     FleetRolloutStarted,
+    PlanRequest,
     Redeployed,
     RolloutDetail,
     RolloutEvents,
@@ -23,6 +25,7 @@ from hydracore_api.rollouts.schemas import (
     RolloutTimeline,
 )
 from hydracore_api.services import AnyServices
+from hydracore_core.rollouts.preview_model import RolloutPreview
 
 router = APIRouter(prefix="/v1/instances", tags=["Instance ops"], responses=V1)
 
@@ -52,6 +55,21 @@ async def start_fleet_rollout(
 ) -> FleetRolloutStarted:
     """Push the newest runtime to all running instances. Tenant admin only."""
     return await start.fleet(services, principal, override_window=override_window)
+
+
+@router.post(
+    _FLEET + "/plan",
+    summary="Plan a rollout",
+    responses=responses(Conflict, Unprocessable),
+)
+async def plan_rollout(
+    services: AnyServices, principal: CanWrite, body: PlanRequest
+) -> list[RolloutPreview]:
+    """Return what a rollout would do, with nothing created: the very plan that would then run.
+
+    Without ``spec`` it is the fleet rollout: a plan for each runtime type of the tenant.
+    """
+    return await planning.plans(services, principal, body.spec)
 
 
 @router.get(_FLEET, summary="List rollouts")
@@ -128,6 +146,14 @@ async def resume_rollout(
 ) -> RolloutSummary:
     """Go on with a paused or halted rollout; failures so far are accepted."""
     return await control.resume(services, principal, str(rollout_id))
+
+
+@router.post(_FLEET + "/{rollout_id}/approve", summary="Approve a wave", responses=_CONTROL)
+async def approve_rollout(
+    services: AnyServices, principal: AdminWrite, rollout_id: RolloutId, body: Approval
+) -> RolloutSummary:
+    """Go on to the next wave. Bound to the plan: another wave or plan is not approved by it."""
+    return await control.approve(services, principal, str(rollout_id), body.approval)
 
 
 @router.post(

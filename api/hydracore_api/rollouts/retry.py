@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import structlog
 
 from hydracore_api.auth.principal import Principal
@@ -10,14 +12,14 @@ from hydracore_api.rollouts import views
 from hydracore_api.rollouts.control import TRIES
 from hydracore_api.rollouts.lookup import find_live, targets_of
 from hydracore_api.rollouts.schemas import RolloutSummary
+from hydracore_api.rollouts.tenant import view_of
 from hydracore_api.services import Services
-from hydracore_core.rollouts.model import RefuseRetry, TenantView
+from hydracore_core.rollouts.model import RefuseRetry
 from hydracore_core.rollouts.plan import plan
 from hydracore_crds import Rollout, RolloutTarget
 from hydracore_crds.base import find as find_condition
 from hydracore_crds.conditions import RETRY_REFUSED, SUCCEEDED
 from hydracore_crds.names import RETRIED_BY_ANNOTATION
-from hydracore_crds.update_policy import DEFAULT_NAME
 from hydracore_kube import Conflict as KubeConflict
 from hydracore_kube import NotFound as KubeNotFound
 
@@ -94,7 +96,6 @@ def _ask_plan(services: Services, rollout: Rollout, target: RolloutTarget, attem
     Raises:
         Conflict: The plan would refuse it; the message is the plan's.
     """
-    namespace = rollout.metadata.namespace or ""
     asked = target.model_copy(
         update={
             "spec": target.spec.model_copy(update={"attempt": attempt}),
@@ -103,19 +104,9 @@ def _ask_plan(services: Services, rollout: Rollout, target: RolloutTarget, attem
             ),
         }
     )
-    cache = services.cache
-    tenant = cache.namespaces.get(namespace)
-    others = [t for t in cache.targets.in_namespace(namespace) if t.key != target.key]
-    view = TenantView(
-        namespace=namespace,
-        now=services.now(),
-        policy=cache.policies.get(f"{namespace}/{DEFAULT_NAME}"),
-        rollouts=cache.rollouts.in_namespace(namespace),
-        targets=[*others, asked],
-        instances=cache.instances.in_namespace(namespace),
-        bundles={bundle.metadata.name: bundle for bundle in cache.bundles.all()},
-        terminating=tenant is None or tenant.terminating,
-    )
+    known = view_of(services, rollout.metadata.namespace or "")
+    others = [t for t in known.targets if t.key != target.key]
+    view = replace(known, targets=[*others, asked])
     for intent in plan(view).intents:
         if isinstance(intent, RefuseRetry) and intent.target_name == target.metadata.name:
             raise Conflict(intent.message[:1].upper() + intent.message[1:])

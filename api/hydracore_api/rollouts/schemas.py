@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
-from hydracore_api.wire import TimeText, View
+from hydracore_api.wire import Body, TimeText, View
 
 
 class RolloutSummary(View):
@@ -24,10 +24,39 @@ class RolloutSummary(View):
     initiated_from_ip: str | None
     metadata_json: dict[str, Any] = Field(
         description="bundle, version, override_window, initiated_by, paused_by, skipped, "
-        "skipped_reasons, cancelled, halt_reason, message"
+        "skipped_reasons, cancelled, halt_reason, message, plan_hash, wave, waves (number, name, "
+        "planned, state, bakes_until, approval, approved_by, passed_at)"
     )
     created_at: TimeText | None
     completed_at: TimeText | None
+
+
+class PlanRequest(Body):
+    """A rollout that is thought of."""
+
+    spec: dict[str, Any] | None = Field(
+        default=None,
+        description="Spec of a Rollout, as the custom resource has it (bundleName, selector or "
+        "instanceNames, force, strategy, …). Absent: that of the fleet rollout.",
+        examples=[
+            {
+                "bundleName": "runtime-expressclaw-1.1.0",
+                "strategy": {"waves": [{"name": "canary", "count": 1, "bakeSeconds": 600}]},
+            }
+        ],
+    )
+
+
+class Approval(Body):
+    """A person's word that a rollout may go on to its next wave."""
+
+    approval: str = Field(
+        min_length=1,
+        max_length=253,
+        description="What is approved, <wave>@<plan hash>: metadata_json.waves[].approval of the "
+        "wave that waits.",
+        examples=["1@c2abe1172c93"],
+    )
 
 
 class RolloutTargetView(View):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
-from collections import Counter
+from collections.abc import Sequence
 
 import structlog
 
@@ -14,14 +15,14 @@ from hydracore_api.instances.lookup import find as find_instance
 from hydracore_api.instances.lookup import running_endpoint
 from hydracore_api.rollouts.lookup import targets_of
 from hydracore_api.rollouts.schemas import FleetRolloutStarted, Redeployed, RolloutTask
+from hydracore_api.rollouts.tenant import view_of
 from hydracore_api.rollouts.views import final, in_order
 from hydracore_api.services import Services
-from hydracore_core.rollouts.selection import preview
+from hydracore_core.rollouts.preview import NoPlan, preview
 from hydracore_core.versions import available
-from hydracore_crds import Bundle, ObjectMeta, Rollout, UpdatePolicy
+from hydracore_crds import Bundle, Instance, ObjectMeta, Rollout
 from hydracore_crds.names import MANAGED_BY_LABEL
 from hydracore_crds.rollout import RolloutSpec, Selector
-from hydracore_crds.update_policy import DEFAULT_NAME
 
 MAX_NAME = 57
 """Target names add six characters to their rollout's."""
@@ -46,23 +47,17 @@ async def fleet(
             "maintenance window of everyone in the tenant"
         )
     instances = services.cache.instances.in_namespace(principal.namespace)
-    types = Counter(one.spec.runtime_type for one in instances)
-    if not types:
+    if not instances:
         return FleetRolloutStarted(
             total=0, enqueued=0, skipped=0, message="The tenant has no instances", tasks=[]
         )
-    offers = {slug: available(services.cache.bundles.all(), "runtime", slug) for slug in types}
-    bundles = [offer for offer in offers.values() if offer is not None]
-    if not bundles:
-        raise Conflict(
-            f"There is no runtime to roll out for {', '.join(sorted(types))}: "
-            "publish a bundle and see that its condition Ready is True"
-        )
+    bundles = newest(services, instances)
     tasks: list[RolloutTask] = []
     seen = True
-    for bundle in sorted(bundles, key=lambda one: one.spec.slug):
-        rollout = await _create(services, principal, _fleet_spec(bundle, override_window), bundle)
-        found, by_operator = await _tasks(services, rollout, bundle)
+    for bundle in bundles:
+        spec = fleet_spec(bundle, override_window=override_window)
+        rollout = await _create(services, principal, spec, bundle)
+        found, by_operator = await _tasks(services, rollout)
         tasks.extend(found)
         seen = seen and by_operator
     # An instance made meanwhile may be among the targets and not among those counted.
@@ -112,7 +107,25 @@ def rollout_name(scope: str, bundle: Bundle) -> str:
     return f"{stem.rstrip('-')}-{suffix}"
 
 
-def _fleet_spec(bundle: Bundle, override_window: bool) -> RolloutSpec:  # noqa: FBT001
+def newest(services: Services, instances: Sequence[Instance]) -> list[Bundle]:
+    """Return the newest runtime of each type that instances have, by type.
+
+    Raises:
+        Conflict: There is none that could be rolled out.
+    """
+    types = sorted({one.spec.runtime_type for one in instances})
+    offers = (available(services.cache.bundles.all(), "runtime", slug) for slug in types)
+    bundles = [offer for offer in offers if offer is not None]
+    if not bundles:
+        raise Conflict(
+            f"There is no runtime to roll out for {', '.join(types)}: "
+            "publish a bundle and see that its condition Ready is True"
+        )
+    return bundles
+
+
+def fleet_spec(bundle: Bundle, *, override_window: bool = False) -> RolloutSpec:
+    """Return what a fleet rollout of this bundle asks for."""
     return RolloutSpec(
         bundle_name=bundle.metadata.name,
         scope="fleet",
@@ -139,9 +152,7 @@ async def _create(
     return stored
 
 
-async def _tasks(
-    services: Services, rollout: Rollout, bundle: Bundle
-) -> tuple[list[RolloutTask], bool]:
+async def _tasks(services: Services, rollout: Rollout) -> tuple[list[RolloutTask], bool]:
     """Return who gets the bundle, and whether the operator said so or only its plan."""
 
     def current() -> Rollout:
@@ -156,7 +167,7 @@ async def _tasks(
 
     if await services.cache.until(admitted, services.settings.rollout_wait_seconds):
         return _from_targets(services, rollout), True
-    return planned(services, rollout, bundle), False
+    return await from_plan(services, rollout), False
 
 
 def _from_targets(services: Services, rollout: Rollout) -> list[RolloutTask]:
@@ -178,23 +189,26 @@ def _from_targets(services: Services, rollout: Rollout) -> list[RolloutTask]:
     return tasks
 
 
-def planned(services: Services, rollout: Rollout, bundle: Bundle) -> list[RolloutTask]:
+async def from_plan(services: Services, rollout: Rollout) -> list[RolloutTask]:
     """Return whom a rollout will reach, with the countdowns, before the operator has seen it."""
-    namespace = rollout.metadata.namespace or ""
-    instances = services.cache.instances.in_namespace(namespace)
-    policy: UpdatePolicy | None = services.cache.policies.get(f"{namespace}/{DEFAULT_NAME}")
-    chosen = preview(rollout.spec, bundle, instances, policy, rollout_name=rollout.metadata.name)
-    hostnames = {one.metadata.name: one.status.hostname for one in instances}
+    view = view_of(services, rollout.metadata.namespace or "")
+    # In a thread: thousands of instances take longer than other requests should wait.
+    try:
+        planned = await asyncio.to_thread(preview, view, rollout, None)
+    except NoPlan:  # the bundle went just now
+        return []
+    hostnames = {one.metadata.name: one.status.hostname for one in view.instances}
     return [
         RolloutTask(
             rollout_id=rollout.metadata.uid,
             target_id=None,
-            instance_id=draft.instance_id,
-            hostname=hostnames.get(draft.instance_name),
+            instance_id=target.instance_id,
+            hostname=hostnames.get(target.instance_name),
             task_id=None,
-            scheduled_countdown_seconds=draft.countdown_seconds,
+            scheduled_countdown_seconds=target.countdown_seconds,
         )
-        for draft in chosen.drafts
+        for wave in planned.waves
+        for target in wave.targets
     ]
 
 

@@ -18,6 +18,7 @@ from hydracore_api.rollouts.schemas import (
 )
 from hydracore_core.rollouts.wishes import cancel_mode, paused_by, resumed_at
 from hydracore_crds import Rollout, RolloutTarget
+from hydracore_crds.base import format_time
 from hydracore_crds.rollout import FINAL_STATES, Counts
 
 _EVER = datetime.max.replace(tzinfo=UTC)
@@ -174,4 +175,31 @@ def _metadata(rollout: Rollout, cancelled: int) -> dict[str, Any]:
         "cancelled": cancelled,
         "halt_reason": rollout.status.halt_reason if told else None,
         "message": rollout.status.message if told else None,
+        "plan_hash": rollout.status.plan_hash,
+        "wave": rollout.status.wave,
+        "waves": _waves(rollout),
     }
+
+
+def _waves(rollout: Rollout) -> list[dict[str, Any]] | None:
+    """Return the waves as they are planned and went; None where the rollout has none."""
+    waves = rollout.status.waves
+    if waves is None:
+        return None
+    return [
+        {
+            "number": number,
+            "name": wave.name,
+            "planned": wave.planned,
+            "state": wave.state,
+            "bakes_until": _text(wave.bakes_until),
+            "approval": wave.approval,
+            "approved_by": wave.approved_by,
+            "passed_at": _text(wave.passed_at),
+        }
+        for number, wave in enumerate(waves, start=1)
+    ]
+
+
+def _text(time: datetime | None) -> str | None:
+    return format_time(time) if time is not None else None

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hydracore_cli.output import describe_seconds
-from hydracore_cli.watch.view import RolloutView, TargetView
+from hydracore_cli.watch.view import RolloutView, TargetView, WaveView
 
 STYLES = {
     "succeeded": "green",
@@ -52,7 +52,7 @@ def table(view: RolloutView) -> Group:
             describe_seconds(row.seconds) if row.seconds is not None else "-",
             Text(row.said),
         )
-    parts = [_folded(summary(view), "bold"), found]
+    parts = [_folded(summary(view), "bold"), *map(_folded, map(_wave_line, view.waves)), found]
     if len(rows) > MAX_SHOWN:
         parts.append(_folded(f"and {len(rows) - MAX_SHOWN} more"))
     if view.halt_reason or view.message:
@@ -78,10 +78,19 @@ def changes(before: RolloutView | None, after: RolloutView) -> list[str]:
             old is not None and (old.state, old.attempt) != (row.state, row.attempt)
         ):
             lines.append(f"{row.instance}: {_said(row)}")
+    told = before.waves if before is not None else ()
+    for number, wave in enumerate(after.waves):
+        stood = told[number].state if number < len(told) else "waiting"
+        if wave.state != stood:
+            lines.append(_wave_line(wave))
     headline = _headline(after)
     if before is None or _headline(before) != headline:
         lines.append(headline)
     return lines
+
+
+def _wave_line(wave: WaveView) -> str:
+    return f"{wave.called}: {wave.state.replace('_', ' ')} ({wave.said})"
 
 
 def _headline(view: RolloutView) -> str:

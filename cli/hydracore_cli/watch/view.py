@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from hydracore_core.rollouts.texts import at, called, count
 from hydracore_crds.names import PAUSED_BY_ANNOTATION
-from hydracore_crds.rollout import FINAL_STATES, Rollout
+from hydracore_crds.rollout import FINAL_STATES, Rollout, WaveStatus
 from hydracore_crds.rollout_target import RolloutTarget
 
 
@@ -19,6 +20,15 @@ class TargetView:
     state: str
     attempt: int
     seconds: float | None
+    said: str
+
+
+@dataclass(frozen=True, slots=True)
+class WaveView:
+    """One wave: what it is called, its state, and what there is to say about it."""
+
+    called: str
+    state: str
     said: str
 
 
@@ -35,6 +45,7 @@ class RolloutView:
         paused_by: Who paused it, if somebody did.
         counts: Targets by state, in the order of their lives; states without any are left out.
         targets: In the order of the plan.
+        waves: In order; none where the rollout has none.
     """
 
     name: str
@@ -45,6 +56,7 @@ class RolloutView:
     paused_by: str | None
     counts: dict[str, int] = field(default_factory=dict)
     targets: tuple[TargetView, ...] = ()
+    waves: tuple[WaveView, ...] = ()
 
     @property
     def final(self) -> bool:
@@ -72,7 +84,20 @@ def make_view(
         paused_by=paused_by or ("spec.paused" if rollout.spec.paused else None),
         counts={name: number for name, number in counts.items() if number or name == "total"},
         targets=tuple(_target_view(target, now, labels or {}) for target in ordered),
+        waves=tuple(_wave_views(status.waves or ())),
     )
+
+
+def _wave_views(waves: Sequence[WaveStatus]) -> Iterator[WaveView]:
+    for number, wave in enumerate(waves, start=1):
+        said = count(wave.planned, "target")
+        if wave.state == "baking" and wave.bakes_until is not None:
+            said += f", until {at(wave.bakes_until)}"
+        elif wave.state == "awaiting_approval":
+            said += f", of {wave.approval}"
+        elif wave.state == "passed" and wave.approved_by is not None:
+            said += f", approved by {wave.approved_by}"
+        yield WaveView(called(number, waves), wave.state, said)
 
 
 def _target_view(target: RolloutTarget, now: datetime, labels: Mapping[str, str]) -> TargetView:

@@ -10,7 +10,6 @@ import hashlib
 import json
 from collections.abc import Iterable
 
-from hydracore_core.rollouts.model import TargetDraft
 from hydracore_crds import RolloutTarget
 from hydracore_crds.rollout import PinnedArtifact, RolloutSpec
 
@@ -41,8 +40,3 @@ def fingerprint(spec: RolloutSpec, artifact: PinnedArtifact, places: Iterable[Pl
 def place_of(target: RolloutTarget) -> Place:
     """Return the place of a target that is there."""
     return target.spec.wave, target.spec.order, target.spec.instance_id
-
-
-def place_of_draft(draft: TargetDraft) -> Place:
-    """Return the place of a target that is to be created."""
-    return draft.wave, draft.order, draft.instance_id

@@ -50,6 +50,17 @@ def decide_queues(scope: TenantScope) -> None:
             scope.out.settle.append(_cancel(target, CANCELLED, text))
 
 
+def newer_touch(scope: TenantScope, rollout: RolloutScope, slug: str) -> set[str]:
+    """Return the names of instances that newer rollouts of a slug have touched.
+
+    To be asked after :func:`decide_queues`.
+    """
+    newer = scope.rollouts[scope.rollouts.index(rollout) + 1 :]
+    pinned = ((other, other.rollout.status.artifact) for other in newer)
+    same = (other for other, artifact in pinned if artifact is not None and artifact.slug == slug)
+    return {name for other in same for name in _touched_by(other)}
+
+
 def _first_that_asks(scope: TenantScope) -> int:
     """Return the index of the oldest rollout that minds newer ones; nothing below is touched."""
     for index, rollout in enumerate(scope.rollouts):

@@ -14,12 +14,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from hydracore_core.rollouts.artifacts import pin
 from hydracore_core.rollouts.division import divide, planned
 from hydracore_core.rollouts.instances import instance_id, updates_automatic, updates_disabled
 from hydracore_core.rollouts.model import TargetDraft
 from hydracore_core.versions import is_newer, parse
-from hydracore_crds import Bundle, Instance, RolloutTarget, UpdatePolicy
+from hydracore_crds import Instance, RolloutTarget, UpdatePolicy
 from hydracore_crds.conditions import (
     SKIP_NEWER_ROLLOUT,
     SKIP_NOT_AUTO,
@@ -60,26 +59,6 @@ class Selection:
     skipped: Skipped
     waves: tuple[WaveStatus, ...] | None
     left_out: dict[str, str]
-
-
-def preview(
-    spec: RolloutSpec,
-    bundle: Bundle,
-    instances: Iterable[Instance],
-    policy: UpdatePolicy | None,
-    *,
-    rollout_name: str = "preview",
-) -> Selection:
-    """Return whom a rollout made now would reach. It would be the newest, so none is newer.
-
-    Args:
-        spec: The rollout that is thought of.
-        bundle: Its bundle; whether that may be started is not asked here.
-        instances: All instances of the tenant.
-        policy: The tenant's policy, if any.
-        rollout_name: From which the targets' names are made.
-    """
-    return select(spec, pin(bundle), instances, policy, rollout_name=rollout_name)
 
 
 def select(

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from hydracore_core.rollouts.approvals import token_of
 from hydracore_core.rollouts.halts import Trouble, halt
 from hydracore_core.rollouts.scope import Gate, RolloutScope, TenantScope
 from hydracore_core.rollouts.starts import in_the_way
@@ -77,7 +78,7 @@ def _judge(scope: TenantScope, rollout: RolloutScope, number: int, kept: WaveSta
     if wave.needs_approval():
         rollout.gate = rollout.gate or wave.asking()
         return _now(kept, "awaiting_approval", approval=wave.token)
-    by = approved_by(rollout.rollout) if wave.spec.approval else None
+    by = approved_by(rollout.rollout) if wave.asks else None
     return _now(kept, "passed", passed_at=scope.now, approved_by=by)
 
 
@@ -102,8 +103,13 @@ class _Wave:
 
     @property
     def token(self) -> str:
-        """What approves it: its number and the plan, so that nobody approves another plan."""
-        return f"{self._number}@{self._plan}"
+        """What approves it."""
+        return token_of(self._number, self._plan)
+
+    @property
+    def asks(self) -> bool:
+        """Whether a person is asked before the next one begins; after the last one nobody is."""
+        return self.spec.approval and self._number < self._last
 
     def under_way(self) -> bool:
         """Whether one of its targets is still to be run, now or again, or runs.
@@ -182,8 +188,7 @@ class _Wave:
 
     def needs_approval(self) -> bool:
         """Whether a person is asked and has not approved this very wave of this very plan."""
-        asked = self.spec.approval and self._number < self._last
-        return asked and approval(self._rollout.rollout) != self.token
+        return self.asks and approval(self._rollout.rollout) != self.token
 
     def asking(self) -> Gate:
         """Say what to approve, and how."""
@@ -192,7 +197,7 @@ class _Wave:
             f"the wave went well; the next begins once it is approved: hydracore rollouts "
             f"approve {name} {self.token}, or annotate it {APPROVE_ANNOTATION}={self.token}"
         )
-        passed = {f"{number}@{self._plan}" for number in range(1, self._number)}
+        passed = {token_of(number, self._plan) for number in range(1, self._number)}
         if said is not None and said not in passed:
             text += f" (what was approved, {said[:80]}, is another wave or plan)"
         return Gate(AWAITING_APPROVAL, text)

@@ -85,8 +85,8 @@ def approval(rollout: Rollout) -> str | None:
 
 
 def approved_by(rollout: Rollout) -> str:
-    """Return who approved, for the record."""
-    return rollout.metadata.annotations.get(APPROVED_BY_ANNOTATION) or ANNOTATION
+    """Return who approved, for the record, cut to what a status holds."""
+    return (rollout.metadata.annotations.get(APPROVED_BY_ANNOTATION) or ANNOTATION)[:253]
 
 
 def rollback_asked_by(rollout: Rollout) -> str | None:
@@ -94,4 +94,4 @@ def rollback_asked_by(rollout: Rollout) -> str | None:
     notes = rollout.metadata.annotations
     if not notes.get(ROLLBACK_ANNOTATION):
         return None
-    return notes.get(ROLLED_BACK_BY_ANNOTATION) or ANNOTATION
+    return (notes.get(ROLLED_BACK_BY_ANNOTATION) or ANNOTATION)[:253]

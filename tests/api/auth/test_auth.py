@@ -27,6 +27,7 @@ from hydracore_history import HistoryUnavailable
 from hydracore_kube import Namespace
 from tests.api.support.files import OPS_TOKEN, SECRET
 from tests.api.support.world import World
+from tests.api.test_contract import ADDITIONS
 
 
 def test_keys_are_long_random_and_checked() -> None:
@@ -112,7 +113,10 @@ def fill(path: str) -> str:
     return path
 
 
+APPROVE = "/v1/instances/fleet/runtime/rollouts/{rollout_id}/approve"
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
+    ("POST", APPROVE): {"approval": "1@abc"},
+    ("POST", "/v1/instances/fleet/runtime/rollouts/plan"): {},
     ("POST", "/v1/instances"): {"tier_id": "small", "region_id": "eu-1"},
     ("POST", "/v1/instances/{instance_id}/chat"): {"message": "hi"},
     ("POST", "/v1/instances/{instance_id}/updates/apply"): {},
@@ -120,6 +124,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("PATCH", "/v1/instances/{instance_id}/updates/policy"): {},
 }
 ADMIN = {
+    APPROVE,
     "/v1/instances/fleet/runtime/rollout",
     "/v1/instances/fleet/runtime/rollouts/{rollout_id}/cancel",
     "/v1/instances/fleet/runtime/rollouts/{rollout_id}/pause",
@@ -156,7 +161,7 @@ async def test_every_route_and_scope(world: World) -> None:
             answer = await world.call(method, fill(path), headers=headers, **more)
             assert answer.status_code == 403
             assert "admin" in answer.json()["detail"]
-    assert checked == 28 * 6
+    assert checked == (28 + len(ADDITIONS)) * 6
 
 
 async def test_every_route_needs_a_key(world: World) -> None:

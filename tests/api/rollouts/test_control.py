@@ -9,6 +9,8 @@ import pytest
 from hydracore_crds import Rollout, RolloutTarget
 from hydracore_crds.base import format_time
 from hydracore_crds.names import (
+    APPROVE_ANNOTATION,
+    APPROVED_BY_ANNOTATION,
     CANCEL_ANNOTATION,
     CANCELLED_BY_ANNOTATION,
     PAUSED_BY_ANNOTATION,
@@ -150,6 +152,49 @@ async def test_control_decides_anew_when_the_state_changed(world: World) -> None
     rollout = half_done(world)
     world.kube.before_patch = [lambda: world.report(rollout, state="succeeded")]
     assert (await control(world, "pause")).status_code == 409
+    assert notes(world) == {}
+
+
+def canary_waits(world: World, **status: Any) -> Rollout:
+    """A rollout whose canary went well and waits to be approved."""
+    canary = {"planned": 1, "name": "canary", "state": "awaiting_approval", "approval": "1@abc"}
+    waves = [canary, {"planned": 3}]
+    known = {"state": "in_progress", "planHash": "abc", "wave": 1, "waves": waves}
+    return world.report(half_done(world), **{**known, **status})
+
+
+async def test_an_approval_is_written_once_in_the_callers_name(world: World) -> None:
+    canary_waits(world)
+    answer = await control(world, "approve", json={"approval": "1@abc"})
+    assert answer.status_code == 200
+    assert notes(world)[APPROVE_ANNOTATION] == "1@abc"
+    assert notes(world)[APPROVED_BY_ANNOTATION].startswith("api-key test (")
+    patches = world.kube.called("patch", Rollout)
+    assert (await control(world, "approve", json={"approval": "1@abc"})).status_code == 200
+    # Nor does it fail once the operator has gone on.
+    (rollout,) = world.kube.of(Rollout)
+    passed = {"planned": 1, "state": "passed", "approval": "1@abc", "approvedBy": "ada"}
+    world.report(rollout, wave=2, waves=[passed, {"planned": 3, "state": "running"}])
+    assert (await control(world, "approve", json={"approval": "1@abc"})).status_code == 200
+    assert world.kube.called("patch", Rollout) == patches
+
+
+@pytest.mark.parametrize("wrong", ["2@abc", "1@other", "yes"])
+async def test_another_wave_or_plan_is_not_approved(world: World, wrong: str) -> None:
+    canary_waits(world)
+    answer = await control(world, "approve", json={"approval": wrong})
+    assert answer.status_code == 409
+    assert "waits for the approval 1@abc (wave 1 of 2 (canary))" in answer.json()["detail"]
+    assert notes(world) == {}
+
+
+async def test_nothing_is_approved_that_nobody_asks_for(world: World) -> None:
+    half_done(world)
+    answer = await control(world, "approve", json={"approval": "1@abc"})
+    assert answer.status_code == 409
+    assert "waits for no approval now" in answer.json()["detail"]
+    assert (await control(world, "approve", json={})).status_code == 422
+    assert (await control(world, "approve", json={"approval": ""})).status_code == 422
     assert notes(world) == {}
 
 

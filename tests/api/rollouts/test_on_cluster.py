@@ -8,7 +8,12 @@ import itertools
 import pytest
 
 from hydracore_crds import Instance, Rollout, RolloutTarget
-from hydracore_crds.names import MANAGED_BY_LABEL, PAUSED_BY_ANNOTATION
+from hydracore_crds.names import (
+    APPROVE_ANNOTATION,
+    APPROVED_BY_ANNOTATION,
+    MANAGED_BY_LABEL,
+    PAUSED_BY_ANNOTATION,
+)
 from tests.api.support.live import FLEET, Live, running, status
 
 pytestmark = pytest.mark.cluster
@@ -122,3 +127,24 @@ async def test_an_override_is_in_the_callers_name(live: Live) -> None:
     assert rollout.spec.override_window
     assert rollout.spec.initiated_by
     assert rollout.metadata.labels[MANAGED_BY_LABEL] == "api"
+
+
+async def test_an_approval_by_rest_is_what_the_operator_reads(live: Live) -> None:
+    await running(live, "a")
+    started = await live.call("POST", "/v1/instances/fleet/runtime/rollout")
+    path = f"{FLEET}/{started.json()['tasks'][0]['rollout_id']}/approve"
+    (rollout,), _ = await live.admin.list(Rollout, live.namespace)
+    early = await live.call("POST", path, json={"approval": "1@abc"})
+    assert early.status_code == 409
+    waves = [{"planned": 1, "state": "awaiting_approval", "approval": "1@abc"}, {"planned": 1}]
+    await status(live, rollout, state="in_progress", planHash="abc", wave=1, waves=waves)
+    approved = await asyncio.gather(
+        *(live.call("POST", path, replica=n % 2, json={"approval": "1@abc"}) for n in range(4))
+    )
+    assert [answer.status_code for answer in approved] == [200] * 4
+    stored = await live.admin.get(Rollout, rollout.metadata.name, live.namespace)
+    assert stored.metadata.annotations[APPROVE_ANNOTATION] == "1@abc"
+    assert stored.metadata.annotations[APPROVED_BY_ANNOTATION].startswith("api-key test (")
+    shown = approved[0].json()["metadata_json"]
+    assert (shown["plan_hash"], shown["wave"]) == ("abc", 1)
+    assert [wave["state"] for wave in shown["waves"]] == ["awaiting_approval", "waiting"]

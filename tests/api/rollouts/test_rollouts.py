@@ -98,7 +98,31 @@ async def test_a_summary(world: World) -> None:
         "cancelled": 0,
         "halt_reason": None,
         "message": None,
+        "plan_hash": None,
+        "wave": None,
+        "waves": None,
     }
+
+
+async def test_waves_are_shown_with_what_they_wait_for(world: World) -> None:
+    baking = {"planned": 1, "name": "canary", "state": "baking"}
+    waves = [{**baking, "bakesUntil": "2030-05-01T12:09:00.000Z"}, {"planned": 3}]
+    rollout = world.report(half_done(world), planHash="abc", wave=1, waves=waves)
+    answer = await world.call("GET", f"{FLEET}/{rollout.metadata.uid}")
+    shown = answer.json()["rollout"]["metadata_json"]
+    unknown = {"approval": None, "approved_by": None, "passed_at": None}
+    assert (shown["plan_hash"], shown["wave"]) == ("abc", 1)
+    assert shown["waves"] == [
+        {"number": 1, **baking, "bakes_until": "2030-05-01T12:09:00.000Z", **unknown},
+        {
+            "number": 2,
+            "name": None,
+            "planned": 3,
+            "state": "waiting",
+            "bakes_until": None,
+            **unknown,
+        },
+    ]
 
 
 async def test_one_that_the_operator_has_not_seen(world: World) -> None:

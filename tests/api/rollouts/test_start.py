@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from hydracore_api.rollouts.start import planned
-from hydracore_crds import Instance, ObjectMeta, Rollout, RolloutTarget
+from hydracore_api.rollouts.start import from_plan
+from hydracore_crds import Bundle, Instance, ObjectMeta, Rollout, RolloutTarget
 from hydracore_crds.names import (
     MANAGED_BY_LABEL,
 )
@@ -66,7 +66,7 @@ async def test_the_plan_shows_the_countdowns_that_the_targets_will_have(world: W
         world.instance(name)
     spec = RolloutSpec(bundle_name=bundle.metadata.name, strategy={"staggerSeconds": 90})
     rollout = Rollout(metadata=ObjectMeta(name="r1", namespace="acme"), spec=spec)
-    tasks = planned(world.services, rollout, bundle)
+    tasks = await from_plan(world.services, rollout)
     assert [task.scheduled_countdown_seconds for task in tasks] == [0, 90, 180]
 
 
@@ -149,3 +149,16 @@ async def test_redeploy_needs_a_running_instance_and_a_bundle(world: World) -> N
     answer = await world.call("POST", path)
     assert answer.status_code == 409
     assert "not running" in answer.json()["detail"]
+
+
+async def test_a_bundle_that_goes_meanwhile_leaves_nothing_planned(world: World) -> None:
+    bundle = world.bundle("1.1.0")
+    world.instance("a")
+
+    async def unpublish() -> None:
+        assert await world.services.cache.until(lambda: bool(world.kube.of(Rollout)), 5)
+        world.kube.drop(Bundle, bundle.metadata.name, None)
+
+    answer, _ = await asyncio.gather(world.call("POST", START_PATH), unpublish())
+    assert answer.status_code == 202
+    assert (answer.json()["enqueued"], answer.json()["tasks"]) == (0, [])

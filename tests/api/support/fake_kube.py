@@ -12,9 +12,10 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from hydracore_api.watch import WatchCache
-from hydracore_crds import Resource
+from hydracore_crds import Resource, Rollout
 from hydracore_crds.base import format_time
 from hydracore_kube import AlreadyExists, Conflict, NotFound
+from hydracore_kube.paths import Where
 
 R = TypeVar("R", bound=Resource)
 
@@ -39,6 +40,16 @@ class FakeKube:
     async def create(self, obj: R) -> R:
         self._called("create", type(obj), obj.metadata.name)
         return self.put(obj)
+
+    async def create_raw(
+        self, place: Where, body: dict[str, Any], *, strict: bool, dry_run: bool
+    ) -> dict[str, Any]:
+        """Dry runs of Rollouts only, since nothing else is created raw."""
+        assert strict
+        assert dry_run
+        assert place.plural == Rollout.KIND.plural
+        self._called("dry run", Rollout, body["metadata"]["name"])
+        return Rollout.model_validate(body).to_wire()
 
     async def patch(
         self, kind: type[R], name: str, namespace: str | None, body: dict[str, Any], **_: Any

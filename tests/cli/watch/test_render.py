@@ -107,3 +107,38 @@ def test_a_large_table_shows_first_what_needs_a_look() -> None:
     assert f"agent-{MAX_SHOWN} " in out.getvalue()
     assert "it crashed" in out.getvalue()
     assert "and 1 more" in out.getvalue()
+
+
+def waved(*states: str, **canary: Any) -> Rollout:
+    waves = [{"planned": 1, "state": state} for state in states]
+    waves[0] |= {"name": "canary", **canary}
+    return rollout("in_progress", {"total": len(states)}, waves=waves, wave=1)
+
+
+def test_waves_are_told_when_they_go_on() -> None:
+    first = make_view(waved("running", "waiting"), [], NOW)
+    assert changes(None, first) == [
+        "wave 1 of 2 (canary): running (1 target)",
+        "rollout r1 is in progress",
+    ]
+    baking = make_view(waved("baking", "waiting", bakesUntil="2026-01-01T12:09:00Z"), [], NOW)
+    assert changes(first, baking) == [
+        "wave 1 of 2 (canary): baking (1 target, until 2026-01-01 12:09Z)"
+    ]
+    asking = make_view(waved("awaiting_approval", "waiting", approval="1@abc"), [], NOW)
+    assert changes(baking, asking) == [
+        "wave 1 of 2 (canary): awaiting approval (1 target, of 1@abc)"
+    ]
+    gone_on = make_view(waved("passed", "running", approvedBy="ada"), [], NOW)
+    assert changes(asking, gone_on) == [
+        "wave 1 of 2 (canary): passed (1 target, approved by ada)",
+        "wave 2 of 2: running (1 target)",
+    ]
+    assert changes(gone_on, gone_on) == []
+
+
+def test_a_table_shows_every_wave() -> None:
+    out = io.StringIO()
+    Console(file=out, width=120).print(table(make_view(waved("running", "waiting"), [], NOW)))
+    assert "wave 1 of 2 (canary): running (1 target)" in out.getvalue()
+    assert "wave 2 of 2: waiting (1 target)" in out.getvalue()

@@ -1,11 +1,8 @@
 from __future__ import annotations
 
 from hydracore_core.rollouts.artifacts import pin
-from hydracore_core.rollouts.fingerprint import fingerprint, place_of, place_of_draft
-from hydracore_core.rollouts.model import Admit
-from hydracore_core.rollouts.plan import plan
-from hydracore_core.rollouts.selection import preview
-from tests.core.rollouts.builders import bundle, fleet, of, rollout, target, view
+from hydracore_core.rollouts.fingerprint import fingerprint
+from tests.core.rollouts.builders import bundle, rollout
 
 PLACES = [(1, 0, "a"), (2, 1, "b")]
 SPEC = rollout().spec
@@ -32,18 +29,3 @@ def test_another_digest_another_instance_and_another_strategy_are_other_plans() 
 def test_a_field_at_its_default_is_as_good_as_absent() -> None:
     said = rollout(strategy={"retryLimit": 0, "staggerSeconds": 0, "onFailure": "pause"}).spec
     assert fingerprint(said, pin(bundle()), PLACES) == fingerprint(SPEC, pin(bundle()), PLACES)
-
-
-def test_a_preview_has_the_fingerprint_of_the_rollout_that_then_runs() -> None:
-    made = rollout(strategy={"waves": [{"count": 1}]})
-    seen = preview(made.spec, bundle(), fleet(3), None)
-    foreseen = fingerprint(made.spec, pin(bundle()), map(place_of_draft, seen.drafts))
-    (admit,) = of(plan(view(rollouts=[made], instances=fleet(3))), Admit)
-    by_name = {each.metadata.name: each for each in fleet(3)}
-    created = []
-    for draft in admit.targets:
-        there = target(made, by_name[draft.instance_name], draft.order)
-        created.append(
-            there.model_copy(update={"spec": there.spec.model_copy(update={"wave": draft.wave})})
-        )
-    assert fingerprint(made.spec, admit.artifact, map(place_of, created)) == foreseen

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from hydracore_core.rollouts.artifacts import pin
-from hydracore_core.rollouts.selection import preview, select
+from hydracore_core.rollouts.selection import Selection, select
+from hydracore_crds import Bundle, Instance, UpdatePolicy
 from hydracore_crds.instance import InstanceUpdatePolicy
 from hydracore_crds.rollout import RolloutSpec
 from tests.core.rollouts.builders import NOW, bundle, fleet, instance, policy, rollout, target
@@ -15,12 +16,23 @@ def spec(**fields: Any) -> RolloutSpec:
     return rollout(**fields).spec
 
 
+def fresh(
+    wanted: RolloutSpec,
+    of: Bundle,
+    instances: list[Instance],
+    tenant: UpdatePolicy | None,
+    rollout_name: str = "r1",
+) -> Selection:
+    """Select for a rollout of which nothing is there yet."""
+    return select(wanted, pin(of), instances, tenant, rollout_name=rollout_name)
+
+
 def names(selection: Any) -> list[str]:
     return [draft.instance_name for draft in selection.drafts]
 
 
 def test_all_that_run_in_order_of_their_names() -> None:
-    found = preview(spec(), bundle(), fleet(3)[::-1], None, rollout_name="r1")
+    found = fresh(spec(), bundle(), fleet(3)[::-1], None, rollout_name="r1")
     assert names(found) == ["a-0", "a-1", "a-2"]
     assert [d.order for d in found.drafts] == [0, 1, 2]
     assert [d.name for d in found.drafts] == ["r1-00000", "r1-00001", "r1-00002"]
@@ -42,12 +54,12 @@ def test_all_that_run_in_order_of_their_names() -> None:
 )
 def test_who_is_left_out_and_why(fields: dict[str, Any], reason: str, *, forced: bool) -> None:
     odd = instance("odd", **fields)
-    found = preview(spec(), bundle(), [odd, instance("fine")], policy())
+    found = fresh(spec(), bundle(), [odd, instance("fine")], policy())
     assert names(found) == ["fine"]
     assert found.left_out == {"odd": reason}
     assert found.skipped.reasons == {reason: 1}
     assert found.skipped.examples[0].instance_name == "odd"
-    redeploy = preview(spec(force=True), bundle(), [odd], policy())
+    redeploy = fresh(spec(force=True), bundle(), [odd], policy())
     assert names(redeploy) == ([] if forced else ["odd"])
 
 
@@ -71,21 +83,21 @@ def test_updates_by_themselves_are_for_those_who_want_them_and_never_downgrade(
     odd = instance("odd", **fields)
     older = instance("older", version="1.1.0-rc.1")
     tenant = policy(runtime="auto")
-    found = preview(spec(only_auto=True), bundle(), [odd, older], tenant)
+    found = fresh(spec(only_auto=True), bundle(), [odd, older], tenant)
     assert names(found) == ["older"]
     assert found.left_out == {"odd": reason}
 
 
 def test_an_instance_may_want_them_although_its_tenant_does_not() -> None:
     own = instance("own", update_policy=AUTO)
-    found = preview(spec(only_auto=True), bundle(), [own, instance("other")], None)
+    found = fresh(spec(only_auto=True), bundle(), [own, instance("other")], None)
     assert names(found) == ["own"]
     assert found.left_out == {"other": "PolicyNotAuto"}
 
 
 def test_the_tenants_policy_holds_unless_the_instance_says_otherwise() -> None:
     own = instance("own", update_policy=InstanceUpdatePolicy(runtime="notify"))
-    found = preview(spec(), bundle(), [own, instance("other")], policy(runtime="disabled"))
+    found = fresh(spec(), bundle(), [own, instance("other")], policy(runtime="disabled"))
     assert names(found) == ["own"]
     assert found.left_out == {"other": "PolicyDisabled"}
 
@@ -93,7 +105,7 @@ def test_the_tenants_policy_holds_unless_the_instance_says_otherwise() -> None:
 def test_an_instance_in_deletion_and_one_that_has_never_reported() -> None:
     leaving = instance("leaving")
     leaving.metadata.deletion_timestamp = NOW
-    found = preview(spec(), bundle(), [leaving, instance("silent", version=None)], None)
+    found = fresh(spec(), bundle(), [leaving, instance("silent", version=None)], None)
     assert names(found) == ["silent"]
     assert found.left_out == {"leaving": "NotRunning"}
 
@@ -104,12 +116,12 @@ def test_selector_matches_all_labels() -> None:
         instance("one", labels={"tier": "gold"}),
     ]
     wanted = {"matchLabels": {"tier": "gold", "eu": "yes"}}
-    assert names(preview(spec(selector=wanted), bundle(), some, None)) == ["both"]
-    assert len(names(preview(spec(selector={}), bundle(), some, None))) == 2
+    assert names(fresh(spec(selector=wanted), bundle(), some, None)) == ["both"]
+    assert len(names(fresh(spec(selector={}), bundle(), some, None))) == 2
 
 
 def test_names_reach_these_only_and_unknown_ones_are_shown() -> None:
-    found = preview(spec(instance_names=["a-1", "nobody"]), bundle(), fleet(3), None)
+    found = fresh(spec(instance_names=["a-1", "nobody"]), bundle(), fleet(3), None)
     assert names(found) == ["a-1"]
     assert found.left_out == {"nobody": "NotFound"}
 
@@ -122,7 +134,7 @@ def test_a_newer_rollout_has_it() -> None:
 
 def test_examples_are_bounded_but_the_count_is_not() -> None:
     many = [instance(f"x-{n:03d}", state="failed") for n in range(60)]
-    found = preview(spec(), bundle(), many, None)
+    found = fresh(spec(), bundle(), many, None)
     assert found.skipped.count == 60
     assert found.skipped.reasons == {"NotRunning": 60}
     assert len(found.skipped.examples) == 50
@@ -152,7 +164,7 @@ def test_names_never_clash_when_the_fleet_changed_in_between() -> None:
 
 def test_rollouts_with_long_names_do_not_share_targets() -> None:
     first, second = ("nightly-" + "x" * 54 + end for end in "ab")
-    one = preview(spec(), bundle(), fleet(1), None, rollout_name=first).drafts[0].name
-    two = preview(spec(), bundle(), fleet(1), None, rollout_name=second).drafts[0].name
+    one = fresh(spec(), bundle(), fleet(1), None, rollout_name=first).drafts[0].name
+    two = fresh(spec(), bundle(), fleet(1), None, rollout_name=second).drafts[0].name
     assert one != two
     assert max(len(one), len(two)) <= 63

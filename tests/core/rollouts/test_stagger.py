@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from hydracore_core.rollouts.artifacts import pin
 from hydracore_core.rollouts.model import Plan, Report, Start
 from hydracore_core.rollouts.plan import plan
-from hydracore_core.rollouts.selection import preview
+from hydracore_core.rollouts.selection import select
 from hydracore_crds import Rollout, RolloutTarget
 from hydracore_crds.rollout import RolloutSpec
 from tests.core.rollouts.builders import (
@@ -120,5 +121,5 @@ def test_nothing_starts_while_a_start_is_being_stored() -> None:
 
 def test_previews_and_targets_show_place_times_stagger() -> None:
     spec = RolloutSpec(bundle_name="b", strategy={"staggerSeconds": 90})
-    drafts = preview(spec, bundle(), FLEET, policy()).drafts
+    drafts = select(spec, pin(bundle()), FLEET, policy(), rollout_name="r1").drafts
     assert [draft.countdown_seconds for draft in drafts] == [0, 90, 180, 270, 360]

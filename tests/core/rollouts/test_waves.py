@@ -290,3 +290,14 @@ def test_the_text_of_a_bad_wave_follows_what_a_person_does_next() -> None:
     head, _, rest = later.halt_reason.partition(" None in flight, ")
     assert head == (status.halt_reason or "").partition(" None in flight, ")[0]
     assert rest.startswith("3 targets untouched. Resume: go on with the 3 queued")
+
+
+def test_nobody_is_said_to_have_approved_the_last_wave() -> None:
+    owner = two_waves({})
+    spec = owner.spec.strategy.waves or []
+    last = [*spec, spec[0].model_copy(update={"approval": True})]
+    strategy = owner.spec.strategy.model_copy(update={"waves": last})
+    owner = owner.model_copy(update={"spec": owner.spec.model_copy(update={"strategy": strategy})})
+    _, status = decide(owner, "ss", "ss")
+    assert status.waves is not None
+    assert [(wave.state, wave.approved_by) for wave in status.waves] == [("passed", None)] * 2

@@ -5,13 +5,21 @@ from typing import Any
 
 import pytest
 
-from hydracore_core.rollouts.wishes import cancel_mode, cancelled_by, paused_by, resumed_at
+from hydracore_core.rollouts.wishes import (
+    approved_by,
+    cancel_mode,
+    cancelled_by,
+    paused_by,
+    resumed_at,
+)
 from hydracore_crds.names import (
+    APPROVED_BY_ANNOTATION,
     CANCEL_ANNOTATION,
     CANCELLED_BY_ANNOTATION,
     PAUSED_BY_ANNOTATION,
     RESUMED_AT_ANNOTATION,
 )
+from hydracore_crds.rollout import WaveStatus
 from tests.core.rollouts.builders import NOW, rollout
 
 
@@ -60,3 +68,10 @@ def test_pause_names_its_author_and_git_comes_first() -> None:
 )
 def test_resume_needs_a_time_that_can_be_placed(text: str, time: datetime | None) -> None:
     assert resumed_at(rollout(annotations={RESUMED_AT_ANNOTATION: text})) == time
+
+
+def test_who_approved_is_kept_as_far_as_a_status_holds_it() -> None:
+    assert approved_by(rollout()) == "its annotation"
+    assert approved_by(rollout(annotations={APPROVED_BY_ANNOTATION: "ada"})) == "ada"
+    endless = rollout(annotations={APPROVED_BY_ANNOTATION: "a" * 5000})
+    assert WaveStatus(planned=1, approved_by=approved_by(endless)).approved_by == "a" * 253

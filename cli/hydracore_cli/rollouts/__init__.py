@@ -1,0 +1,1 @@
+"""Rollouts by the command line: what one will do, and letting it go on."""
