@@ -20,6 +20,7 @@ _FLEET = "/v1/instances/fleet/runtime/rollouts"
 ADDITIONS = {
     (f"{_FLEET}/{{rollout_id}}/approve", "post"),
     (f"{_FLEET}/plan", "post"),
+    (f"{_FLEET}/{{rollout_id}}/rollback", "post"),
     ("/v1/instances/fleet/runtime-rollouts/{rollout_id}/events", "get"),
 }
 """Routes of our own beside those of the contract, which stay as they are."""

@@ -152,6 +152,20 @@ def test_a_manifest_put_in_its_place_takes_no_name_away(editor: Person) -> None:
     assert set(marks(editor)) == {"created-by", "spec-paused-by", "resumed-by"}
 
 
+def test_who_takes_back_is_written_down(editor: Person, api: Person) -> None:
+    editor.does(*CREATE, given=rollout())
+    why = editor.is_refused("annotate", ROLLOUT, "roll", "hydracore.io/rolled-back-by=boss")
+    assert "hydracore.io/rolled-back-by may be set by HydraCore only" in why
+    editor.does("annotate", ROLLOUT, "roll", "hydracore.io/rollback=true")
+    found = marks(editor)
+    assert (found["rollback"], found["rolled-back-by"]) == ("true", user(editor))
+    api.does(*CREATE, given=rollout("other"))
+    by_key = {"hydracore.io/rollback": "true", "hydracore.io/rolled-back-by": KEY}
+    said = {"metadata": {"annotations": by_key}}
+    api.does(*merge(ROLLOUT, "other", said, "--field-manager=hydracore-api"))
+    assert marks(editor, ROLLOUT, "other")["rolled-back-by"] == KEY
+
+
 def test_who_retries_a_target_is_written_down(
     editor: Person, operator: Person, api: Person, admin: Person, uid: str
 ) -> None:

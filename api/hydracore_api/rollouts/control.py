@@ -15,7 +15,7 @@ from hydracore_api.rollouts.lookup import find_live
 from hydracore_api.rollouts.schemas import RolloutSummary
 from hydracore_api.services import Services
 from hydracore_core.rollouts import approvals
-from hydracore_core.rollouts.wishes import cancel_mode, resumed_at
+from hydracore_core.rollouts.wishes import cancel_mode, resumed_at, rollback_asked_by
 from hydracore_crds import Rollout
 from hydracore_crds.base import format_time
 from hydracore_crds.names import (
@@ -26,6 +26,8 @@ from hydracore_crds.names import (
     PAUSED_BY_ANNOTATION,
     RESUMED_AT_ANNOTATION,
     RESUMED_BY_ANNOTATION,
+    ROLLBACK_ANNOTATION,
+    ROLLED_BACK_BY_ANNOTATION,
 )
 from hydracore_kube import Conflict as KubeConflict
 from hydracore_kube import NotFound as KubeNotFound
@@ -127,6 +129,23 @@ async def approve(
         if verdict.kind == "known":
             return {}
         return {APPROVE_ANNOTATION: approval, APPROVED_BY_ANNOTATION: principal.actor}
+
+    return await _annotate(services, principal, rollout_id, decide)
+
+
+async def rollback(services: Services, principal: Principal, rollout_id: str) -> RolloutSummary:
+    """Take back what a rollout has updated, at any time of its life; asked again nothing changes.
+
+    Raises:
+        Conflict: It is being deleted.
+    """
+
+    def decide(rollout: Rollout) -> Annotations:
+        if rollout.deleting:
+            raise Conflict("The rollout is being deleted: roll out the older bundle instead")
+        if rollout.status.rollback is not None or rollback_asked_by(rollout) is not None:
+            return {}
+        return {ROLLBACK_ANNOTATION: "true", ROLLED_BACK_BY_ANNOTATION: principal.actor}
 
     return await _annotate(services, principal, rollout_id, decide)
 

@@ -156,6 +156,14 @@ async def approve_rollout(
     return await control.approve(services, principal, str(rollout_id), body.approval)
 
 
+@router.post(_FLEET + "/{rollout_id}/rollback", summary="Take back", responses=_CONTROL)
+async def rollback_rollout(
+    services: AnyServices, principal: AdminWrite, rollout_id: RolloutId
+) -> RolloutSummary:
+    """Take back what the rollout has updated, newest first; there is no way back from it."""
+    return await control.rollback(services, principal, str(rollout_id))
+
+
 @router.post(
     _FLEET + "/{rollout_id}/targets/{target_id}/retry",
     summary="Retry a rollout target",

@@ -119,7 +119,7 @@ def timeline(rollout: Rollout, targets: Sequence[RolloutTarget]) -> RolloutTimel
         rollout_id=rollout.metadata.uid,
         scope=rollout.spec.scope,
         status=state(rollout),
-        total_targets=len(targets),
+        total_targets=sum(one.spec.rollback_of is None for one in targets),
         total_duration_seconds=_seconds(min(starts, default=None), max(ends, default=None)),
         created_at=rollout.metadata.creation_timestamp,
         completed_at=rollout.status.completed_at,

@@ -10,7 +10,7 @@ import typer
 from hydracore_cli.commands.options import StateDir
 from hydracore_cli.stack.layout import DEFAULT_STATE_DIR, layout_of
 
-app = typer.Typer(help="Plan, watch and approve rollouts.", no_args_is_help=True)
+app = typer.Typer(help="Plan, watch, approve and take back rollouts.", no_args_is_help=True)
 
 NOT_APPROVED = 2
 
@@ -132,3 +132,26 @@ def approve(
     for line in asyncio.run(run()):
         typer.echo(line)
     raise typer.Exit(0 if token is not None else NOT_APPROVED)
+
+
+@app.command()
+def rollback(
+    name: Annotated[str, typer.Argument(help="Name of the Rollout.")],
+    namespace: Namespace = None,
+    state_dir: StateDir = DEFAULT_STATE_DIR,
+) -> None:
+    """Take back what a rollout has updated; there is no way back from it but a new rollout."""
+    import asyncio  # noqa: PLC0415 - commands load what they need when they run
+
+    from hydracore_cli.connection import open_cluster  # noqa: PLC0415
+    from hydracore_cli.lookup import tenant_namespace  # noqa: PLC0415
+    from hydracore_cli.rollouts import rollback as rollbacks  # noqa: PLC0415
+
+    layout = layout_of(state_dir)
+    where = tenant_namespace(layout, namespace)
+
+    async def run() -> str:
+        async with open_cluster(layout) as kube:
+            return await rollbacks.rollback(kube, where, name)
+
+    typer.echo(asyncio.run(run()))

@@ -53,7 +53,10 @@ async def approve(kube: KubeClient, namespace: str, name: str, token: str) -> st
         metadata = {
             "uid": rollout.metadata.uid,
             "resourceVersion": rollout.metadata.resource_version,
-            "annotations": {APPROVE_ANNOTATION: token, APPROVED_BY_ANNOTATION: await _me(kube)},
+            "annotations": {
+                APPROVE_ANNOTATION: token,
+                APPROVED_BY_ANNOTATION: await who_am_i(kube),
+            },
         }
         try:
             await kube.patch(Rollout, name, namespace, {"metadata": metadata})
@@ -78,7 +81,7 @@ async def find_rollout(kube: KubeClient, namespace: str, name: str) -> Rollout:
         ) from None
 
 
-async def _me(kube: KubeClient) -> str | None:
+async def who_am_i(kube: KubeClient) -> str | None:
     """Return by which name the API server knows us; None where it does not tell."""
     body = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
     try:

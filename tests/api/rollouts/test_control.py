@@ -16,6 +16,8 @@ from hydracore_crds.names import (
     PAUSED_BY_ANNOTATION,
     RESUMED_AT_ANNOTATION,
     RESUMED_BY_ANNOTATION,
+    ROLLBACK_ANNOTATION,
+    ROLLED_BACK_BY_ANNOTATION,
 )
 from hydracore_kube import Unavailable
 from tests.api.rollouts.test_rollouts import FLEET, archive, bury, half_done
@@ -221,3 +223,14 @@ async def test_the_cluster_is_away(world: World) -> None:
     answer = await control(world, "pause")
     assert answer.status_code == 503
     assert "10.0.0.1" not in answer.text
+
+
+@pytest.mark.parametrize("state", ["in_progress", "succeeded"])
+async def test_a_rollout_is_taken_back_at_any_time_and_once(world: World, state: str) -> None:
+    world.report(half_done(world), state=state)
+    assert (await control(world, "rollback")).status_code == 200
+    assert notes(world)[ROLLBACK_ANNOTATION] == "true"
+    assert notes(world)[ROLLED_BACK_BY_ANNOTATION].startswith("api-key test (")
+    patches = world.kube.called("patch", Rollout)
+    assert (await control(world, "rollback")).status_code == 200
+    assert world.kube.called("patch", Rollout) == patches

@@ -253,7 +253,7 @@ class FakeKube:
         changed = type(found).model_validate({**wire, "spec": {**wire["spec"], **body["spec"]}})
         raised = {"generation": found.metadata.generation + 1}
         metadata = changed.metadata.model_copy(update=raised)
-        return self.put(changed.model_copy(update={"metadata": metadata}))
+        return self.put(cast("Resource", changed.model_copy(update={"metadata": metadata})))
 
     def _finalizers(self, obj: Any, finalizers: Sequence[str]) -> Any:
         found = self._checked(obj)
