@@ -22,8 +22,8 @@ from hydracore_history.records import (
     StageReport,
     StageResult,
     Tombstone,
-    TransitionRecord,
 )
+from hydracore_history.transitions import TransitionRecord
 
 __all__ = [
     "ApiKey",

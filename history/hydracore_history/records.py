@@ -234,43 +234,6 @@ class ArchivedRollout:
 
 
 @dataclass(frozen=True, slots=True)
-class TransitionRecord:
-    """One step in the life of a Rollout or RolloutTarget.
-
-    Attributes:
-        uid: ``metadata.uid`` of the object.
-        seq: Its number in the object's trail.
-        at: When it was taken, to the millisecond.
-        kind: ``Rollout`` or ``RolloutTarget``.
-        rollout_uid: The rollout that it belongs to; of a Rollout itself, its uid.
-        tenant_id: The tenant.
-        namespace: The tenant's namespace then.
-        name: The object's name.
-        event: What happened (:data:`hydracore_crds.transition.TransitionEvent`).
-        state: The state that followed.
-        actor: Who did it.
-        attempt: Of a target; None for a rollout.
-        reason: Reason of the condition that came with it, if any.
-        message: What there was to say, if anything.
-    """
-
-    uid: str
-    seq: int
-    at: datetime
-    kind: str
-    rollout_uid: str
-    tenant_id: str
-    namespace: str
-    name: str
-    event: str
-    state: str
-    actor: str
-    attempt: int | None = None
-    reason: str | None = None
-    message: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Execution:
     """A piece of work that has begun: what it was, and the object for which it did.
 

@@ -231,35 +231,6 @@ class ArchivedTargetRow(Base):
     wire: Mapped[dict[str, Any]]
 
 
-class TransitionRow(Base):
-    """One step in the life of a Rollout or RolloutTarget, and who took it.
-
-    The time is part of the key: an object that came back from a backup may count anew.
-    """
-
-    __tablename__ = "transitions"
-    __table_args__ = (
-        Index("ix_transitions_rollout_uid", "rollout_uid"),
-        Index("ix_transitions_namespace_at", "namespace", "at"),
-        APPEND_ONLY,
-    )
-
-    uid: Mapped[str] = mapped_column(String(64), primary_key=True)
-    seq: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    at: Mapped[datetime] = mapped_column(primary_key=True)
-    kind: Mapped[str] = mapped_column(String(63))
-    rollout_uid: Mapped[str] = mapped_column(String(64))
-    tenant_id: Mapped[str] = mapped_column(String(63))
-    namespace: Mapped[str] = mapped_column(String(63))
-    name: Mapped[str] = mapped_column(String(63))
-    event: Mapped[str] = mapped_column(String(63))
-    state: Mapped[str] = mapped_column(String(63))
-    actor: Mapped[str] = mapped_column(FreeText)
-    attempt: Mapped[int | None] = mapped_column(Integer)
-    reason: Mapped[str | None] = mapped_column(String(63))
-    message: Mapped[str | None] = mapped_column(FreeText)
-
-
 class ExecutionRow(Base):
     """A piece of work that has begun; the same one, under whatever uid, does not begin again."""
 
