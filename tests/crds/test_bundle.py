@@ -190,7 +190,8 @@ async def test_spec_and_status_are_written_by_their_own_doors(bundles: Door, sto
 async def test_columns(bundles: Door, stored: str, kubectl: Callable[..., Any]) -> None:
     await bundles.patch(stored, {"status": {"conditions": [condition()]}}, status=True)
     shown = kubectl("get", "hbu", stored, check=True).stdout.splitlines()
-    assert shown[0].split() == ["NAME", "COMPONENT", "SLUG", "VERSION", "READY", "AGE"]
+    columns = ["NAME", "COMPONENT", "SLUG", "VERSION", "READY", "QUARANTINED", "AGE"]
+    assert shown[0].split() == columns
     assert shown[1].split()[0::4] == [stored, "True"]
     wide = kubectl("get", "hbu", stored, "-o", "wide", check=True).stdout.splitlines()
     assert {"REASON", "DIGEST", "YANKED"} <= set(wide[0].split())

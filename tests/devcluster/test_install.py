@@ -39,11 +39,11 @@ async def may(api: Api, verb: str, resource: str, namespace: str = "anywhere") -
 OPERATOR = {
     "instances": "get list watch patch",
     "instances/status": "patch",
-    "rollouts": "get list watch patch delete",
+    "rollouts": "get list watch create patch delete",
     "rollouts/status": "patch",
     "instanceactions": "list watch delete",
     "instanceactions/status": "patch",
-    "rollouttargets": "get list watch create",
+    "rollouttargets": "get list watch create patch",
     "rollouttargets/status": "patch",
     "updatepolicies": "list watch",
     "updatepolicies/status": "patch",

@@ -129,6 +129,7 @@ ADMIN = {
     "/v1/instances/fleet/runtime/rollouts/{rollout_id}/cancel",
     "/v1/instances/fleet/runtime/rollouts/{rollout_id}/pause",
     "/v1/instances/fleet/runtime/rollouts/{rollout_id}/resume",
+    "/v1/instances/fleet/runtime/rollouts/{rollout_id}/rollback",
     "/v1/instances/fleet/runtime/rollouts/{rollout_id}/targets/{target_id}/retry",
     "/v1/instances/{instance_id}/actions/reboot",
     "/v1/instances/{instance_id}/runtime/redeploy",

@@ -219,11 +219,11 @@ def test_one_that_ends_has_the_archive_look_at_all_that_ended(world: World) -> N
     world.woken()
     world.put(Rollout, "r", "t", **DONE)
     both = {"archive:rollouts/t/r", "archive:rollouts/t/old"}
-    assert world.woken() == {"tenants:t", *both}
+    assert world.woken() == {"tenants:t", "auto:t", *both}
     world.put(Rollout, "r", "t", **DONE)
     assert world.woken() == {"tenants:t", "archive:rollouts/t/r"}, "it had ended already"
     world.stores.rollouts.remove("t/r", "Rollout-t-r")
-    assert world.woken() == {"tenants:t", *both}
+    assert world.woken() == {"tenants:t", "auto:t", *both}
 
 
 HOOK = {"notifications": [{"name": "pager", "url": "https://hooks.example/"}]}

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hydracore_agentclient import AgentClient, ControlPlaneKey
 from hydracore_crds import Bundle, Instance, Resource, Rollout, RolloutTarget
 from hydracore_history import History
-from hydracore_kube import KubeClient, Namespace, ObjectStore, Reflector
+from hydracore_kube import KubeClient, Namespace, ObjectStore, Reflector, Unavailable
 from hydracore_operator.rollouts import Timing
 from hydracore_operator.rollouts.ledger import ledger_name
 from hydracore_operator.rollouts.writes import bounded
@@ -39,6 +39,7 @@ QUICK = Timing(
     coalesce=0.02,
     retry=0.2,
 )
+SCHEMA_TRIES = 15
 
 
 def utc_now() -> datetime:
@@ -154,7 +155,19 @@ class Stand:
         return operator
 
     async def roll(self, **spec: Any) -> Rollout:
+        """Create a rollout; where the API server reads the schemas anew, a little later.
+
+        It says so then: "There can be a delay between when CustomResourceDefinitions are created
+        and when they are available". It looks for them every five seconds.
+        """
         made = builders.rollout(bundle=self.bundle.metadata.name, namespace=self.namespace, **spec)
+        for _ in range(SCHEMA_TRIES):
+            try:
+                return await self.admin.create(made)
+            except Unavailable as error:
+                if "There can be a delay" not in str(error):
+                    raise
+                await asyncio.sleep(1)
         return await self.admin.create(made)
 
     async def edit(self, obj: R, spec: dict[str, Any]) -> R:
