@@ -19,6 +19,8 @@ NEVER = datetime.max.replace(tzinfo=UTC)
 """The end of what does not end."""
 
 _TICK = timedelta(seconds=1)
+_HOUR = timedelta(hours=1)
+_DAY = timedelta(days=1)
 
 
 class Times(Protocol):
@@ -54,15 +56,20 @@ class _Between:
     """The openings around the moment that was asked about last: most questions are about the same.
 
     A search goes through the calendar day by day, and openings may be years apart.
+
+    Attributes:
+        since: From when on this holds; None before the first question.
+        opened: The newest opening by then that may still count; None if there is none.
+        opens: The next one, up to which it holds; None if there is none.
     """
 
+    since: datetime | None = None
     opened: datetime | None = None
     opens: datetime | None = None
-    known: bool = False
 
     def holds(self, at: datetime) -> bool:
-        """Whether no opening lies between what is kept and ``at``."""
-        if not self.known or (self.opened is not None and at < self.opened):
+        """Whether this is so at ``at`` too."""
+        if self.since is None or at < self.since:
             return False
         return self.opens is None or at < self.opens
 
@@ -92,18 +99,14 @@ class Recurrence:
         return self._around(at).opens
 
     def _around(self, at: datetime) -> _Between:
-        """Return the newest opening at or before ``at``, and the first one after it."""
+        """Return the newest opening at or before ``at`` that may count, and the first after it."""
         found = self._between
         if not found.holds(at):
+            opens, passed = self._next(at), found.opens
             # What was the next opening is the newest one now, unless more than one has passed.
-            opens = self._next(at)
-            if not (found.known and found.opens is not None and found.opens <= at) or (
-                self._next(found.opens) != opens
-            ):
-                found.opened = self._newest(at)
-            else:
-                found.opened = found.opens
-            found.opens, found.known = opens, True
+            one = passed is not None and passed <= at and self._next(passed) == opens
+            found.opened = passed if one else self._newest(at)
+            found.since, found.opens = found.opened or at, opens
         return found
 
     def _next(self, at: datetime) -> datetime | None:
@@ -115,18 +118,17 @@ class Recurrence:
         return None
 
     def _newest(self, at: datetime) -> datetime | None:
-        """Return the newest opening at or before ``at``."""
-        for found in CronSim(self.schedule.cron, self._after(at), reverse=True):
-            if (opening := found.astimezone(UTC)) <= at:
-                return opening
-        return None
+        """Return the newest opening at or before ``at``, if it is open so long.
 
-    def _after(self, at: datetime) -> datetime:
-        """Return a time on the wall that is later than that of all openings up to ``at``."""
-        local = (at + _TICK).astimezone(self.zone)
-        if not local.fold or self.schedule.hourly:
-            return local
-        # In the repeated hour the wall has already shown later times than it shows now.
-        first = local.replace(fold=0)
-        repeated = (first.utcoffset() or timedelta()) - (local.utcoffset() or timedelta())
-        return first + repeated
+        Looked for forwards: backwards cronsim 2.8 never returns where the clocks skip a whole day
+        (Samoa, 30 December 2011) and the schedule's hour is ``*``.
+        """
+        for back in (min(_HOUR, self.length), min(_DAY, self.length), self.length):
+            newest = None
+            for found in CronSim(self.schedule.cron, (at - back - _TICK).astimezone(self.zone)):
+                if (opening := found.astimezone(UTC)) > at:
+                    break
+                newest = opening
+            if newest is not None:
+                return newest
+        return None

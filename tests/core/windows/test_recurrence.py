@@ -75,3 +75,11 @@ def test_fractions_of_a_second_are_no_matter() -> None:
     assert window.opens_after(almost) == utc("2026-06-01 22:00")
     assert window.covers_until(utc("2026-06-01 22:00:00.5")) == utc("2026-06-01 22:10")
     assert window.covers_until(utc("2026-06-01 22:09:59.999999")) is not None
+
+
+def test_a_day_that_the_clocks_skip_does_not_stop_the_search() -> None:
+    """Samoa had no 30 December 2011; backwards cronsim looks for its hours for ever."""
+    fridays = recurrence("0 * * * FRI", 60, "Pacific/Apia")
+    sunday = utc("2012-01-01 05:00")
+    assert fridays.covers_until(sunday) is None
+    assert fridays.opens_after(sunday) == utc("2012-01-05 10:00")
