@@ -106,5 +106,8 @@ def kubeconform(
 
 @pytest.fixture
 def suffix() -> str:
-    """Something that no other test has in its names."""
-    return secrets.token_hex(3)
+    """Something that no other test has in its names.
+
+    It begins with a letter: digits alone would be a number to whoever reads it from YAML.
+    """
+    return f"x{secrets.token_hex(3)}"

@@ -19,10 +19,11 @@ from hydracore_operator.controller.watching import WatchEnded, Watcher
 from tests.operator.controller.test_wakeups import SPECS
 from tests.operator.fakes import FakeClock, settle, until
 
-pytestmark = pytest.mark.cluster
+# Each in a loop of its own: they count the tasks that stay.
+pytestmark = [pytest.mark.cluster, pytest.mark.asyncio(loop_scope="function")]
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
+@pytest_asyncio.fixture(loop_scope="function")
 async def admin(admin_kubeconfig: str) -> AsyncIterator[KubeClient]:
     client = await KubeClient.connect(admin_kubeconfig, field_manager="test")
     yield client

@@ -41,6 +41,7 @@ async def test_the_event_ends_the_work_before_anything_goes_on() -> None:
     assert work.ended == "cancelled"
 
 
+@pytest.mark.asyncio(loop_scope="function")  # a loop without the tasks of anyone else
 async def test_whoever_is_cancelled_takes_the_work_along() -> None:
     work, others = Work(), asyncio.all_tasks()
     waiting = asyncio.create_task(unless(asyncio.Event(), work.run()))
