@@ -40,6 +40,8 @@ generate: setup ## Write the generated files again
 	@.venv/bin/python -m hydracore_crds.generate
 	@.venv/bin/python -m hydracore_api.openapi
 
-lock: ## Resolve the dependencies again into requirements.lock
+lock: ## Resolve the dependencies again into requirements.lock and bench/requirements.lock
 	@scripts/uv.sh pip compile --quiet --universal --generate-hashes --extra agent --group dev \
 		pyproject.toml -o requirements.lock
+	@scripts/uv.sh pip compile --quiet --universal --generate-hashes --group bench \
+		-o bench/requirements.lock

@@ -17,15 +17,21 @@ BENCHES = {
     "rest": "bench.rest.main",
     "health": "bench.health.main",
     "bundles": "bench.bundle_download",
+    "peers": "bench.peers.main",
+    "scaling": "bench.scaling.main",
 }
+LONG = frozenset({"peers", "scaling"})
+"""Run only when named."""
 
 
 def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bench", description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(BENCHES)}")
     parser.add_argument("--quick", action="store_true", help="small: shows only that it works")
-    parser.add_argument("--targets", type=int, default=2000, help="Instances of a rollout")
+    parser.add_argument("--targets", type=int, help="Instances of a rollout (2,000)")
     parser.add_argument("--case", help="only this case of a rollout")
+    parser.add_argument("--peer", action="append", help="only this contender; may be repeated")
+    parser.add_argument("--no-restart", dest="restart", action="store_false", help="of a rollout")
     parser.add_argument("--out", type=Path, help="folder of the results (.hydracore/bench)")
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     return parser
@@ -42,7 +48,7 @@ def main() -> int:
         return 0
     options = [word for word in sys.argv[1:] if word not in BENCHES]
     failed = []
-    for name in args.names or BENCHES:
+    for name in args.names or [name for name in BENCHES if name not in LONG]:
         print(f"== {name}", flush=True)
         argv = [sys.executable, "-m", "bench", name, *options, "--here"]
         if subprocess.run(argv, check=False).returncode != 0:

@@ -32,6 +32,8 @@ from hydracore_history import History
 from hydracore_kube import KubeClient
 
 HEALTH_SECONDS = 60
+QUICK_HEALTH_SECONDS = 5
+"""Of runs that show only that a benchmark works: all is at rest once every agent was asked."""
 """How often the operator asks each agent: the interval for fleets of thousands."""
 
 

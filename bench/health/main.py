@@ -28,6 +28,8 @@ from tests.simulation.process import fleet_process
 AIM = 0.8
 AGENTS = 10_000
 INTERVAL_SECONDS = 60.0
+INSTANCES = 2000
+"""Of the real operator."""
 
 
 def main(args: argparse.Namespace) -> None:
@@ -35,7 +37,7 @@ def main(args: argparse.Namespace) -> None:
     found: dict[str, Any] = {"machine": facts({})}
     found |= uvloop.run(_pinned(quick=args.quick))
     _tell_pinned(found["saturation"], found["sustained"])
-    instances, seconds = (100, 30.0) if args.quick else (args.targets, 120.0)
+    instances, seconds = (100, 30.0) if args.quick else (args.targets or INSTANCES, 120.0)
     found["steady"] = asyncio.run(steady(instances, seconds))
     _tell_steady(found["steady"])
     print(f"written to {results.write('health', found, args.out)}")

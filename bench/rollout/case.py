@@ -80,7 +80,7 @@ async def measure(
             spec=RolloutSpec(bundle_name=bundle),
         )
     )
-    ended = await _final(plane, made)
+    ended = await final(plane, made)
     makespan = time.perf_counter() - began
     cpu = usage(pid).cpu_s - cpu
     oracle, after = await fleet.oracle(), await requests(raw)
@@ -106,7 +106,8 @@ async def settled(plane: Plane, namespace: str, seconds: float = 300) -> None:
         await asyncio.sleep(1)
 
 
-async def _final(plane: Plane, made: Rollout) -> Rollout:
+async def final(plane: Plane, made: Rollout) -> Rollout:
+    """Return a Rollout as it has ended or halted, as soon as a watch says so."""
     namespace, version = made.metadata.namespace, made.metadata.resource_version
     while True:
         try:

@@ -15,7 +15,7 @@ from bench import results
 from bench.apiserver import Raw, WriteRate
 from bench.fleet import create_class, create_tenant, publish
 from bench.machine import facts, usage
-from bench.plane import HEALTH_SECONDS, Plane, running_plane
+from bench.plane import HEALTH_SECONDS, QUICK_HEALTH_SECONDS, Plane, running_plane
 from bench.restart import restart
 from bench.rollout.case import ROLLOUT_WRITES, Case, Result, measure, settled
 from hydracore_cli.stack.content import wait_verified
@@ -23,23 +23,34 @@ from hydracore_cli.stack.service import Service
 from tests.simulation.process import FleetProcess, fleet_process
 
 NAMESPACE = "bench"
+TARGETS = 2000
 QUICK = 60
 """Targets of a run that shows only that it works."""
 AIMS = {"write-bound": 0.8, "push-bound": 0.9}
 MOST_WRITES = 3.1
+MOST_PARALLEL = 200
 
 
 def cases(n: int) -> list[Case]:
-    parallel = max(1, n // 10)
+    parallel = limit(n)
     return [Case("write-bound", n, parallel, 0.2), Case("push-bound", n, parallel, 5.0)]
 
 
+def limit(n: int) -> int:
+    """Return how many targets may be in flight: a tenth, up to 200."""
+    return max(1, min(MOST_PARALLEL, n // 10))
+
+
 def main(args: argparse.Namespace) -> None:
-    asyncio.run(_main(QUICK if args.quick else args.targets, args.case, args.out))
+    usual, health = (QUICK, QUICK_HEALTH_SECONDS) if args.quick else (TARGETS, HEALTH_SECONDS)
+    n = args.targets or usual
+    asyncio.run(_main(n, args.case, args.out, again=args.restart, health_seconds=health))
 
 
-async def _main(n: int, only: str | None, out: Path | None) -> None:
-    async with running_plane() as plane, Raw(plane) as raw:
+async def _main(
+    n: int, only: str | None, out: Path | None, *, again: bool, health_seconds: float
+) -> None:
+    async with running_plane(health_seconds=health_seconds) as plane, Raw(plane) as raw:
         machine = facts(plane.programs())
         key = plane.key.public_key_base64
         async with fleet_process(key, agents=n, verify=False) as fleet:
@@ -55,14 +66,14 @@ async def _main(n: int, only: str | None, out: Path | None) -> None:
                     )
                     rows.append(row)
                     beside[case.name] = more
-            again = await restart(plane, raw, operator, NAMESPACE)
+            once_more = await restart(plane, raw, operator, NAMESPACE) if again else None
     found = {
         "machine": machine,
         "write_rate": _spread(rate.rates),
-        "health_interval_s": HEALTH_SECONDS,
+        "health_interval_s": health_seconds,
         "cases": rows,
         "beside": beside,
-        "restart": again,
+        "restart": once_more,
     }
     _tell(found, results.write("rollout", found, out))
 
@@ -76,7 +87,7 @@ async def _prepare(plane: Plane, raw: Raw, fleet: FleetProcess, n: int) -> Servi
     agents = await fleet.agents()
     first = await publish(plane, "1.0.0")
     await create_class(plane, first.metadata.name)
-    await create_tenant(plane, raw, NAMESPACE, agents, parallel=max(1, n // 10), machine=fleet.pid)
+    await create_tenant(plane, raw, NAMESPACE, agents, parallel=limit(n), machine=fleet.pid)
     operator = plane.operator()
     operator.start()
     await operator.wait_ready()
@@ -141,7 +152,8 @@ def _tell(found: dict[str, Any], path: Path) -> None:
         f"written to {path}",
     ]
     results.show("Rollouts against their lower bound", found["cases"], notes)
-    results.show("Restart of the operator", [found["restart"]])
+    if found["restart"]:
+        results.show("Restart of the operator", [found["restart"]])
 
 
 def _judge(row: dict[str, Any]) -> str:

@@ -1,6 +1,6 @@
-"""``python -m hydracore_devcluster build [packaging-tools|s3-tools]``: have the programs ready.
+"""``python -m hydracore_devcluster build [name]``: have the programs ready.
 
-Without a name that is the control plane.
+Names are packaging-tools, s3-tools and bench-peers; without one it is the control plane.
 """
 
 from __future__ import annotations
@@ -13,10 +13,14 @@ from hydracore_devcluster.build import provide, provide_tools
 from hydracore_devcluster.errors import DevClusterError
 from hydracore_devcluster.layout import find_project
 from hydracore_devcluster.progress import Progress
-from hydracore_devcluster.toolset import PACKAGING_TOOLS, S3_TOOLS, Toolset
+from hydracore_devcluster.toolset import PACKAGING_TOOLS, PEER_CONTROLLER, S3_TOOLS, Toolset
 
 _CONTROL_PLANE = "control-plane"
-_EXTRA: dict[str, Toolset] = {"packaging-tools": PACKAGING_TOOLS, "s3-tools": S3_TOOLS}
+_EXTRA: dict[str, Toolset] = {
+    "packaging-tools": PACKAGING_TOOLS,
+    "s3-tools": S3_TOOLS,
+    "bench-peers": PEER_CONTROLLER,
+}
 
 
 def main(argv: list[str] | None = None) -> int:

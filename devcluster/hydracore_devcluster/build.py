@@ -63,8 +63,8 @@ def provide_tools(
 def _fingerprint(tools: Toolset, layout: ProjectLayout) -> str:
     """Return the digest of everything but Go itself that decides what is built."""
     digest = hashlib.sha256()
-    for name in ("go.mod", "go.sum"):
-        digest.update((tools.source(layout) / name).read_bytes())
+    for path in tools.sources(layout):
+        digest.update(path.read_bytes())
     digest.update(json.dumps(tools.build_flags).encode())
     return digest.hexdigest()
 

@@ -75,7 +75,7 @@ class GoTool:
 
         template = "{{if .Stale}}{{.ImportPath}}{{end}}"
         self._run(
-            ["list", *self._tools.build_flags, "-deps", "-f", template, "tool"],
+            ["list", *self._tools.build_flags, "-deps", "-f", template, self._tools.package],
             on_line,
             lambda: None,
         )
@@ -112,7 +112,9 @@ class GoTool:
             show()
 
         self._run(
-            ["build", "-v", *self._tools.build_flags, "-o", str(target), "tool"], on_line, show
+            ["build", "-v", *self._tools.build_flags, "-o", str(target), self._tools.package],
+            on_line,
+            show,
         )
 
     def _elapsed(self) -> str:

@@ -1,4 +1,7 @@
-"""The sets of Go programs that the project builds: control plane, packaging tools, S3 server."""
+"""The sets of Go programs that the project builds.
+
+They are the control plane, the packaging tools, the S3 server and a contender of the benchmarks.
+"""
 
 from __future__ import annotations
 
@@ -43,6 +46,9 @@ class Toolset:
     first_seconds: float
     """What a first build took on two cores, downloads included."""
 
+    package: str = "tool"
+    """What to build: the module's tools, or ``.`` for a program of our own."""
+
     @property
     def build_flags(self) -> tuple[str, ...]:
         """The flags of ``go build``."""
@@ -51,6 +57,11 @@ class Toolset:
     def source(self, layout: ProjectLayout) -> Path:
         """Return the folder of the Go module."""
         return layout.root / self.module
+
+    def sources(self, layout: ProjectLayout) -> tuple[Path, ...]:
+        """Return the files that decide what is built."""
+        folder = self.source(layout)
+        return (folder / "go.mod", folder / "go.sum", *sorted(folder.glob("*.go")))
 
     def target(self, layout: ProjectLayout) -> Path:
         """Return the folder of the built programs."""
@@ -103,4 +114,18 @@ S3_TOOLS = Toolset(
     link_seconds=10.0,
     package_seconds=0.17,
     first_seconds=120.0,
+)
+
+PEER_CONTROLLER = Toolset(
+    title="the Go controller that benchmarks compare with",
+    module=Path("bench") / "peers" / "controller_runtime",
+    folder="bench-peers",
+    programs=("controller_runtime",),
+    shown=("controller_runtime",),
+    linker_flags="-s -w",
+    link_seconds=10.0,
+    package_seconds=0.17,
+    # With the control plane in the build cache, which is built before.
+    first_seconds=60.0,
+    package=".",
 )

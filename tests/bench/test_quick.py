@@ -11,11 +11,16 @@ from typing import Any
 import pytest
 
 from bench.__main__ import BENCHES
+from bench.peers.contenders import CONTENDERS
+from bench.peers.report import OURS, Row
 from bench.rollout.case import Case, Result
+from bench.rollout.main import limit
+from bench.scaling.main import QUICK as SIZES_OF_QUICK
 from hydracore_devcluster.assets import Assets
 from hydracore_devcluster.layout import ProjectLayout
 
 MINUTES = 8
+PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def _run(project: ProjectLayout, folder: Path, *words: str) -> dict[str, Any]:
@@ -62,6 +67,46 @@ def test_rest_is_measured_against_both_others(
     assert set(found["ratios"]) == {"instance", "list of 100"}
     assert {row["who"] for row in found["contenders"]} == {"HydraCore", "bare app", "API server"}
     assert all(row["per_s"] > 0 for row in found["contenders"])
+
+
+def test_hydracore_and_all_peers_do_the_same_rollout_exactly_once(
+    project: ProjectLayout, assets: Assets, tmp_path: Path
+) -> None:
+    found = _run(project, tmp_path, "peers", "--case", "write-bound")
+    rows = {row["name"]: row for row in found["rows"]}
+    assert set(rows) == {OURS, *CONTENDERS}
+    for name, row in rows.items():
+        assert set(row) == set(Row.__dataclass_fields__)
+        assert row["exactly_once"], name
+        assert 1 <= row["max_in_flight"] <= row["max_parallel"], name
+        assert row["cpu_s"] > 0, name
+        assert row["peak_rss_mb"] > 5, name
+        writes = name != "bare_loop"
+        assert row["stored"] == (row["n"] if writes else 0), name
+        assert (row["writes_per_target"] >= 3) == writes, name
+        assert (row["broker_peak_rss_mb"] > 0) == (name == "celery_redis"), name
+    assert len({row["lower_bound_s"] for row in rows.values()}) == 1
+    assert any("CPU / controller_runtime's" in said for said in found["verdicts"])
+
+
+def test_growth_is_measured_and_drawn(
+    project: ProjectLayout, assets: Assets, tmp_path: Path
+) -> None:
+    found = _run(project, tmp_path, "scaling")
+    assert [one["n"] for one in found["sizes"]] == list(SIZES_OF_QUICK)
+    assert found["exponents"].keys() == {"makespan_s", "cpu_s"}
+    assert (tmp_path / "scaling.png").read_bytes().startswith(PNG)
+
+
+def test_an_unknown_peer_is_named_with_those_that_exist(project: ProjectLayout) -> None:
+    argv = [sys.executable, "-m", "bench", "peers", "--peer", "nonsense"]
+    done = subprocess.run(argv, cwd=project.root, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert all(name in done.stderr for name in (OURS, *CONTENDERS))
+
+
+def test_a_tenth_and_at_most_200_are_in_flight() -> None:
+    assert [limit(n) for n in (5, 60, 2000, 10_000)] == [1, 6, 200, 200]
 
 
 def test_the_lower_bound_is_the_slower_of_slots_and_writes() -> None:

@@ -21,6 +21,7 @@ from hydracore_devcluster.toolset import (
     KUBECONFORM_VERSION,
     KUBERNETES_VERSION,
     PACKAGING_TOOLS,
+    PEER_CONTROLLER,
     S3_TOOLS,
     VERSITYGW_VERSION,
     Toolset,
@@ -172,6 +173,23 @@ def test_the_packaging_tools_are_a_set_of_their_own(layout: ProjectLayout, go: P
     assert len(builds(go)) == 3
 
 
+def test_a_program_of_our_own_is_built_again_when_its_source_changes(
+    layout: ProjectLayout, go: Path
+) -> None:
+    module = layout.root / PEER_CONTROLLER.module
+    module.mkdir(parents=True)
+    for name in ("go.mod", "go.sum", "main.go"):
+        (module / name).write_text(f"// {name}\n")
+    last = 'for word; do package="$word"; done; echo "$package" >> ' + f"{go}.packages"
+    made = '"$7/controller_runtime"'
+    fake_go(go, build=f"{last}; echo > {made}; chmod 755 {made}")
+    environ = {"PATH": f"{go.parent}:/usr/bin:/bin"}
+    for text in ("// main.go\n", "// main.go\n", "package main\n"):
+        (module / "main.go").write_text(text)
+        provide_tools(PEER_CONTROLLER, layout, environ, Progress(io.StringIO()))
+    assert Path(f"{go}.packages").read_text() == ".\n.\n"
+
+
 @pytest.mark.parametrize(
     ("tools", "module", "version"),
     [
@@ -181,6 +199,7 @@ def test_the_packaging_tools_are_a_set_of_their_own(layout: ProjectLayout, go: P
         (S3_TOOLS, "github.com/versity/versitygw", VERSITYGW_VERSION),
         # Other versions would fill the build cache twice.
         (PACKAGING_TOOLS, "k8s.io/client-go", KUBERNETES_VERSION.replace("v1.", "v0.")),
+        (PEER_CONTROLLER, "k8s.io/client-go", KUBERNETES_VERSION.replace("v1.", "v0.")),
     ],
 )
 def test_the_versions_are_those_of_the_module(tools: Toolset, module: str, version: str) -> None:
