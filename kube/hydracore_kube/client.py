@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from typing import Any, Literal, TypeVar
 
@@ -78,8 +78,17 @@ class KubeClient(RawClient):
         *,
         label_selector: str | None = None,
         field_selector: str | None = None,
+        held: Callable[[dict[str, Any]], R | None] = lambda _metadata: None,
     ) -> tuple[list[R], str]:
         """Read all objects, of one namespace or of all, page by page.
+
+        Args:
+            kind: What to list.
+            namespace: Where; everywhere by default.
+            label_selector: Which of them, by labels.
+            field_selector: Which of them, by fields.
+            held: Returns the object whose wire metadata is given, if the caller has that very
+                version already: it is not read again.
 
         Returns:
             The objects and the list's resourceVersion. An object that its model cannot read is
@@ -88,7 +97,8 @@ class KubeClient(RawClient):
         items, version = await self.list_raw(
             where_of(kind, namespace), label_selector=label_selector, field_selector=field_selector
         )
-        return [obj for item in items if (obj := try_parse(kind, item)) is not None], version
+        read = (held(item.get("metadata") or {}) or try_parse(kind, item) for item in items)
+        return [obj for obj in read if obj is not None], version
 
     async def watch(
         self,

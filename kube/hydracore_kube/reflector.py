@@ -93,7 +93,9 @@ class Reflector(Generic[R]):
                     self._store.apply(event.type, event.obj)
 
     async def _list(self) -> None:
-        objs, version = await self._kube.list(self._store.kind, self._namespace)
+        objs, version = await self._kube.list(
+            self._store.kind, self._namespace, held=self._store.held
+        )
         self._store.replace(objs, version)
         self._version = version
         self._listed_at = self._monotonic()

@@ -61,13 +61,14 @@ class ObjectStore(Generic[R]):
         """Return the object, or None."""
         return self._objects.get(key)
 
-    def knows(self, metadata: Mapping[str, Any]) -> bool:
-        """Whether this very version of an object, by its wire metadata, is held already."""
+    def held(self, metadata: Mapping[str, Any]) -> R | None:
+        """Return the object if this very version of it, by its wire metadata, is held already."""
         namespace, name = metadata.get("namespace"), metadata.get("name")
         found = self._objects.get(f"{namespace}/{name}" if namespace else str(name))
         if found is None or found.metadata.uid != metadata.get("uid"):
-            return False
-        return bool(found.metadata.resource_version == metadata.get("resourceVersion"))
+            return None
+        same = found.metadata.resource_version == metadata.get("resourceVersion")
+        return found if same else None
 
     def in_namespace(self, namespace: str) -> list[R]:
         """Return the objects of a namespace, in no order."""

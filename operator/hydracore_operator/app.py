@@ -25,11 +25,12 @@ from hydracore_operator.start import Opened, StartError, open_all
 from hydracore_operator.status_server import StatusServer
 from hydracore_operator.wiring import Factories, Wiring, default_factories
 
-FIRST_LISTS_SECONDS = 60.0
-"""For how long the first lists may fail (the API server just started) before giving up."""
+LISTS_SECONDS = 60.0
+"""For how long the lists may fail (the API server just started) before giving up."""
 HISTORY_SECONDS = 5.0
 """How often a database that was away at the start is looked at again."""
 _DRAIN_SECONDS = 15.0
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 log = structlog.get_logger(__name__)
 
@@ -82,12 +83,13 @@ class _Operator:
             kubeconfig, ctx.stores.each(), listed=self._relister.want, clock=ctx.clock
         )
         self._wiring: Wiring | None = None
+        self._listed = asyncio.Event()
 
     async def run(self) -> str | None:
         """Go on until told to stop (None) or until something ends that must not: the reason."""
         server = await self._serve_status()
         tasks = {
-            asyncio.create_task(self._watcher.run(), name="watches"),
+            asyncio.create_task(self._watch(), name="watches"),
             asyncio.create_task(self._relister.run(), name="lists"),
             asyncio.create_task(self._lead(), name="leadership"),
             asyncio.create_task(self._know_history(), name="history"),
@@ -123,10 +125,20 @@ class _Operator:
             else:
                 await asyncio.Event().wait()
 
+    async def _watch(self) -> None:
+        """Watch, once everything was listed: what a watch begins with is known by then."""
+        await self._listed.wait()
+        await self._watcher.run()
+
     async def _lead(self) -> str:
-        """Wait for leadership, work, and return why it ended."""
-        await self._first_lists()
-        await self._elector.acquire()
+        """Wait for leadership, work, and return why it ended.
+
+        Whoever may lead at once lists once, as leader. Whoever has to wait lists now, and again
+        when its turn comes: what the old leader wrote last must be known.
+        """
+        if not await self._elector.attempt():
+            await self._list()
+            await self._elector.acquire()
         hold = asyncio.create_task(self._elector.hold(), name="hold")
         work = asyncio.create_task(self._work(), name="work")
         try:
@@ -145,7 +157,7 @@ class _Operator:
 
     async def _work(self) -> None:
         await self._epochs.remember(self._elector.epoch)
-        await self._relister.fresh()
+        await self._list()
         await self._tidy()
         memory.settle()
         self._wiring = Wiring(
@@ -160,10 +172,10 @@ class _Operator:
         except KubeError as fault:
             log.warning("ledgers_not_tidied", fault=fault.message)
 
-    async def _first_lists(self) -> None:
+    async def _list(self) -> None:
         """List every kind; the API server may need a moment to come up and to know our rights."""
         clock = self._ctx.clock
-        deadline = clock.monotonic() + FIRST_LISTS_SECONDS
+        deadline = clock.monotonic() + LISTS_SECONDS
         while True:
             try:
                 await self._relister.fresh()
@@ -175,8 +187,9 @@ class _Operator:
             except (Unavailable, Forbidden) as away:
                 if clock.monotonic() > deadline:
                     raise StartError(f"the cluster cannot be read: {away}") from away
-                log.warning("first_lists_failed", fault=str(away))
+                log.warning("lists_failed", fault=str(away))
             else:
+                self._listed.set()
                 return
             await clock.sleep(1.0)
 
@@ -188,19 +201,28 @@ class _Operator:
         await asyncio.wait(leading, timeout=_DRAIN_SECONDS)
 
     async def _until_signal(self) -> None:
-        # kopf takes the signals for itself when it starts; they are ours.
+        self._take_signals()
+        try:
+            async with asyncio.TaskGroup() as group:
+                again = group.create_task(self._take_signals_back())
+                await self._stop.wait()
+                again.cancel()
+        finally:
+            loop = asyncio.get_running_loop()
+            for number in _SIGNALS:
+                loop.remove_signal_handler(number)
+
+    async def _take_signals_back(self) -> None:
+        """Take the signals once more when kopf starts, which takes them for itself."""
         await self._watcher.started.wait()
+        self._take_signals()
+
+    def _take_signals(self) -> None:
         loop = asyncio.get_running_loop()
-        numbers = (signal.SIGTERM, signal.SIGINT)
-        for number in numbers:
+        for number in _SIGNALS:
             # Only the main thread may take signals; elsewhere the caller's `stop` ends the run.
             with suppress(NotImplementedError, RuntimeError, ValueError):
                 loop.add_signal_handler(number, self._stop.set)
-        try:
-            await self._stop.wait()
-        finally:
-            for number in numbers:
-                loop.remove_signal_handler(number)
 
     async def _serve_status(self) -> StatusServer | None:
         address = self._ctx.settings.operator_status_addr

@@ -71,6 +71,18 @@ async def test_lists_come_in_pages(
     assert len(found) == 5
 
 
+async def test_a_list_does_not_read_again_what_is_held(kube: KubeClient, namespace: str) -> None:
+    store = ObjectStore(Instance)
+    for name in ("kept", "changed"):
+        store.upsert(await kube.create(_instance(namespace, name)))
+    note = {"metadata": {"annotations": {"x": "y"}}}
+    newest = await kube.patch(Instance, "changed", namespace, note)
+    items, _ = await kube.list(Instance, namespace, held=store.held)
+    found = {item.metadata.name: item for item in items}
+    assert found["kept"] is store.get(f"{namespace}/kept")
+    assert found["changed"].metadata.resource_version == newest.metadata.resource_version
+
+
 async def test_invalid_names_the_field(kube: KubeClient, namespace: str) -> None:
     made = await kube.create(_instance(namespace))
     with pytest.raises(Invalid) as caught:

@@ -34,7 +34,7 @@ class Script:
         self.asked: list[str] = []
         self.done = asyncio.Event()
 
-    async def list(self, _kind: type[Instance], _namespace: str | None) -> Any:
+    async def list(self, _kind: type[Instance], _namespace: str | None, **_: Any) -> Any:
         self.asked.append("list")
         answer = self.lists.pop(0)
         if isinstance(answer, KubeError):

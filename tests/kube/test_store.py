@@ -55,6 +55,16 @@ def test_an_echo_of_the_same_version_tells_nobody(
     assert len(changes) == 1
 
 
+def test_only_the_very_same_version_is_held(store: ObjectStore[Instance]) -> None:
+    known = instance("a", 5)
+    store.upsert(known)
+    wire = known.to_wire()["metadata"]
+    assert store.held(wire) is known
+    assert store.held({**wire, "resourceVersion": "6"}) is None
+    assert store.held({**wire, "uid": "another"}) is None
+    assert store.held({**wire, "name": "other"}) is None
+
+
 def test_a_late_answer_does_not_revive_a_deleted_object(store: ObjectStore[Instance]) -> None:
     store.apply("ADDED", instance("a", 5))
     store.apply("DELETED", instance("a", 8))

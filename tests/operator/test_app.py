@@ -24,6 +24,7 @@ from hydracore_history import History
 from hydracore_kube import KubeClient, Where
 from hydracore_operator.app import run
 from hydracore_operator.context import Context, NotLeader
+from hydracore_operator.controller.relist import Relister
 from hydracore_operator.settings import OperatorSettings
 from hydracore_operator.wiring import Factories
 from tests.operator.controller.test_watching import _wire
@@ -163,6 +164,30 @@ async def test_a_standby_watches_only_and_takes_over_with_a_higher_epoch(
             _stop.set()
             await until(lambda: ("instances", f"{namespace}/shared") in one.keys)
     assert min(one.epochs) == max(two.epochs) + 1
+
+
+async def test_a_leader_lists_once_and_a_standby_again_when_its_turn_comes(
+    settings: OperatorSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lists: list[Relister] = []
+    fresh = Relister.fresh
+
+    async def counted(self: Relister) -> None:
+        await fresh(self)
+        lists.append(self)
+
+    monkeypatch.setattr(Relister, "fresh", counted)
+    one, two = Recorder(), Recorder()
+    second = settings.model_copy(update={"identity": "second"})
+    async with _operator(settings, one) as stop:
+        await until(lambda: one.health)
+        assert len(lists) == 1
+        async with _operator(second, two):
+            await until(lambda: len(lists) == 2)  # while it waits
+            assert not two.health
+            stop.set()
+            await until(lambda: two.health)
+    assert lists[1] is lists[2] is not lists[0]
 
 
 async def test_losing_the_lease_ends_the_process_with_status_1(

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 
@@ -46,6 +47,9 @@ class Call:
     said: str = ""
     """What the API server said when it refused."""
 
+    url: str = ""
+    """The path, where it is no resource's."""
+
 
 def read(files: Iterable[Path]) -> Counter[Call]:
     """Return the calls in some audit logs.
@@ -77,6 +81,7 @@ def from_event(event: dict[str, Any]) -> Call | None:
         rights=tuple(sorted({str(v) for k, v in notes.items() if k.endswith("/right")})),
         writes_status=not sub and isinstance(body, dict) and "status" in body,
         said=said,
+        url="" if resource else urlsplit(str(event.get("requestURI") or "")).path,
     )
 
 

@@ -86,6 +86,10 @@ def test_a_server_that_has_not_read_the_roles_yet_is_no_fault_of_theirs() -> Non
     verdict = judge([grant()], {call(): 1, call(outcome="refused"): 5}, whole=True)
     assert verdict.findings == ()
     assert verdict.early == 5
+    path = "/apis/hydracore.io/v1alpha1"
+    kinds = call("get", resource="", group="", outcome="refused", url=path)
+    verdict = judge([grant()], {call(): 1, kinds: 3}, whole=True)
+    assert (verdict.findings, verdict.early) == ((), 3)
 
 
 def test_wildcards_and_doubles_are_found() -> None:

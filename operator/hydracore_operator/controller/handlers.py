@@ -74,7 +74,7 @@ def _register(
 
     async def feed(event: Any, **_: Any) -> None:
         seen(kind)
-        if event["type"] != "DELETED" and store.knows(event["object"].get("metadata") or {}):
+        if event["type"] != "DELETED" and store.held(event["object"].get("metadata") or {}):
             return  # the echo of a write whose answer is in the store already
         obj = try_parse(kind, event["object"])
         if obj is not None:

@@ -75,5 +75,5 @@ class Relister:
     async def _list(self, plural: str) -> set[str]:
         store = self._stores[plural]
         async with self._locks[plural]:
-            objs, version = await self._kube.list(store.kind)
+            objs, version = await self._kube.list(store.kind, held=store.held)
             return store.replace(objs, version)

@@ -51,7 +51,7 @@ class _Seen:
 
 
 class Elector:
-    """One candidate. :meth:`acquire`, then :meth:`hold`, then :meth:`release`."""
+    """One candidate. :meth:`attempt` or :meth:`acquire`, :meth:`hold`, then :meth:`release`."""
 
     def __init__(
         self,
@@ -114,11 +114,17 @@ class Elector:
             and self._clock.monotonic() - self._renewed_at < self.renew_deadline
         )
 
+    async def attempt(self) -> bool:
+        """Take the leadership if nobody holds it now; return whether this process leads."""
+        won = await self._try()
+        if won:
+            log.info("leading", identity=self.identity, epoch=self._epoch)
+        return won
+
     async def acquire(self) -> int:
         """Wait until this process leads; return the epoch. API faults are waited out."""
         while True:
-            if await self._try():
-                log.info("leading", identity=self.identity, epoch=self._epoch)
+            if await self.attempt():
                 return self._epoch
             await self._clock.sleep(self._retry * (0.5 + self._jitter()))
 

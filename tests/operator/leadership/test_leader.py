@@ -43,6 +43,16 @@ async def test_the_first_epoch_is_one_and_the_lease_says_who_leads() -> None:
     assert server.spec["renewTime"] == "2030-01-01T00:00:00.000000Z"
 
 
+async def test_an_attempt_takes_what_is_free_and_does_not_wait() -> None:
+    server, clock = LeaseServer(), FakeClock()
+    one, two = _elector(server, clock, "one"), _elector(server, clock, "two")
+    assert await one.attempt()
+    assert not await two.attempt()
+    await one.release()
+    assert await two.attempt()
+    assert (one.epoch, two.epoch) == (1, 2)
+
+
 async def test_renewing_keeps_epoch_and_acquire_time() -> None:
     server, clock = LeaseServer(), FakeClock()
     one = _elector(server, clock, "one")
