@@ -66,6 +66,17 @@ def quarantine_of(bundle: Bundle) -> Condition | None:
     return found if found is not None and found.status == "True" else None
 
 
+def warning_of(bundle: Bundle) -> str | None:
+    """Say to somebody who rolls a bundle out that it is in quarantine, and why; None if it is not.
+
+    They decide for their own tenant: nothing keeps a rollout that somebody asked for from going on.
+    """
+    found = quarantine_of(bundle)
+    if found is None:
+        return None
+    return f"bundle {bundle.metadata.name} is in quarantine ({found.reason}): {found.message}"
+
+
 def evidence(rollout: Rollout) -> Evidence | None:
     """Return what a rollout says against its bundle; None if nothing.
 

@@ -22,6 +22,7 @@ from hydracore_crds.base import (
     immutable,
     rules,
 )
+from hydracore_crds.ramp import Ramp
 from hydracore_crds.transition import MAX_TRANSITIONS, Transition
 
 RolloutState = Literal["queued", "in_progress", "paused", "succeeded", "failed", "cancelled"]
@@ -111,6 +112,15 @@ class Wave(Wire):
 class Strategy(Wire):
     """How fast, in which steps, and when to stop."""
 
+    model_config = rules(
+        [
+            Rule(
+                "!has(self.ramp) || self.staggerSeconds == 0",
+                "ramp and staggerSeconds exclude each other: remove one",
+            ).to_schema(),
+        ]
+    )
+
     max_parallel: int | None = Field(
         default=None,
         ge=1,
@@ -155,6 +165,9 @@ class Strategy(Wire):
     )
     stagger_seconds: int = Field(
         default=0, ge=0, le=3600, description="Least time between two starts of this rollout."
+    )
+    ramp: Ramp | None = Field(
+        default=None, description="How many may start in a minute; grows with what succeeds."
     )
     target_timeout_seconds: int = Field(
         default=DEFAULT_TARGET_TIMEOUT,
@@ -348,7 +361,7 @@ class RolloutStatus(Wire):
     rollback: RollbackStatus | None = None
     started_at: Time | None = None
     last_started_at: Time | None = Field(
-        default=None, description="The latest start of a target; with staggerSeconds only."
+        default=None, description="The latest start of a target; with staggerSeconds or ramp only."
     )
     progress_clock: ProgressClock | None = Field(
         default=None, description="With progressDeadlineSeconds only, until the rollout has ended."

@@ -42,6 +42,9 @@ ADDED_FIELDS = {
         "next_opens_at",
         "window_message",
     },
+    "FleetRolloutStarted": {"warnings"},
+    "RolloutTargetView": {"takes_back"},
+    "TimelineEntry": {"takes_back"},
     "FleetPolicyChange": {"windows", "opening_jitter_seconds"},
 }
 """Fields of our own, by schema; in bodies they may all be left out."""

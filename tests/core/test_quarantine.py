@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from hydracore_core.quarantine import evidence, judge, quarantine_of
+from hydracore_core.quarantine import evidence, judge, quarantine_of, warning_of
 from hydracore_crds import Bundle, Rollout
 from hydracore_crds.names import RELEASE_QUARANTINE_ANNOTATION
 from hydracore_crds.rollout import Counts, RollbackStatus
@@ -53,6 +53,13 @@ def released(found: Bundle, at: datetime | str) -> Bundle:
     annotations = {RELEASE_QUARANTINE_ANNOTATION: text}
     metadata = found.metadata.model_copy(update={"annotations": annotations})
     return found.model_copy(update={"metadata": metadata})
+
+
+def test_who_rolls_it_out_is_warned_with_the_reason() -> None:
+    shut = after(bundle(), halted())
+    said = warning_of(shut) or ""
+    assert said.startswith(f"bundle {shut.metadata.name} is in quarantine (RolloutHalted): 1 roll")
+    assert warning_of(bundle()) is None
 
 
 @pytest.mark.parametrize(

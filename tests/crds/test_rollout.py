@@ -14,6 +14,7 @@ pytestmark = pytest.mark.cluster
 GOOD = make("Rollout", "one", {"bundleName": "runtime-expressclaw-1.1.0"})
 BOTH = "failureThreshold needs either count or percent, not both: remove one"
 
+RAMP = {"startsPerMinute": 5, "successesPerStep": 10, "maxStartsPerMinute": 5}
 ONE_SIZE = "a wave needs exactly one of count, percent and selector"
 
 
@@ -61,6 +62,8 @@ async def test_a_strategy_gets_its_defaults(rollouts: Door) -> None:
         {"strategy": {"failureThreshold": {"percent": 10, "minExecuted": 20}}},
         {"strategy": {"waves": [{"count": 1, "bakeSeconds": 60, "approval": True}]}},
         {"strategy": {"retryLimit": 10, "retryBackoffSeconds": 3600, "staggerSeconds": 3600}},
+        {"strategy": {"ramp": RAMP}},
+        {"strategy": {"ramp": {**RAMP, "increasePercent": 10, "maxStartsPerMinute": 600}}},
         {"strategy": {"uncertainCountsAs": "ignored", "progressDeadlineSeconds": 604800}},
         {"strategy": {"waves": [{"selector": {"matchLabels": {"ring": "a"}}}, {"percent": 5}]}},
     ],
@@ -75,6 +78,14 @@ async def test_good_rollouts(rollouts: Door, spec: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
+        (
+            {"strategy": {"ramp": RAMP, "staggerSeconds": 1}},
+            "ramp and staggerSeconds exclude each other: remove one",
+        ),
+        (
+            {"strategy": {"ramp": {**RAMP, "maxStartsPerMinute": 4}}},
+            "ramp.maxStartsPerMinute must be at least ramp.startsPerMinute: raise it",
+        ),
         (
             {"selector": {}, "instanceNames": ["ada"]},
             "selector and instanceNames exclude each other: remove one",
@@ -146,6 +157,11 @@ async def test_rules(rollouts: Door, spec: dict[str, Any], message: str) -> None
         ("spec.strategy.retryBackoffSeconds", 3601, "less than or equal to 3600"),
         ("spec.strategy.staggerSeconds", -1, "greater than or equal to 0"),
         ("spec.strategy.staggerSeconds", 3601, "less than or equal to 3600"),
+        ("spec.strategy.ramp", {**RAMP, "startsPerMinute": 0}, "greater than or equal to 1"),
+        ("spec.strategy.ramp", {**RAMP, "maxStartsPerMinute": 601}, "less than or equal to 600"),
+        ("spec.strategy.ramp", {**RAMP, "successesPerStep": 0}, "greater than or equal to 1"),
+        ("spec.strategy.ramp", {**RAMP, "increasePercent": 9}, "greater than or equal to 10"),
+        ("spec.strategy.ramp", {**RAMP, "increasePercent": 401}, "less than or equal to 400"),
         ("spec.strategy.failureThreshold", {"count": 0}, "greater than or equal to 1"),
         ("spec.strategy.failureThreshold", {"count": 10001}, "less than or equal to 10000"),
         ("spec.strategy.failureThreshold", {"percent": 0}, "greater than or equal to 1"),

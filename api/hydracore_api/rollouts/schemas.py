@@ -68,6 +68,9 @@ class RolloutTargetView(View):
     rollout_status: str
     instance_id: str
     bundle_hash: str
+    takes_back: bool = Field(
+        description="It takes back what another target of this rollout has brought to the instance."
+    )
     status: str = Field(description="queued, in_progress, succeeded, failed, uncertain, cancelled")
     celery_task_id: str | None = Field(description="The order's id; null while queued.")
     scheduled_countdown_seconds: int
@@ -92,6 +95,9 @@ class TimelineEntry(View):
     target_id: str
     instance_id: str
     instance_hostname: str | None
+    takes_back: bool = Field(
+        description="It takes back what another target of this rollout has brought to the instance."
+    )
     status: str
     last_result_status: str | None
     error_message: str | None
@@ -166,6 +172,9 @@ class FleetRolloutStarted(View):
     enqueued: int
     skipped: int
     message: str
+    warnings: list[str] = Field(
+        default_factory=list, description="What speaks against a bundle: that it is in quarantine."
+    )
     tasks: list[RolloutTask]
 
 

@@ -18,6 +18,7 @@ from hydracore_api.rollouts.schemas import FleetRolloutStarted, Redeployed, Roll
 from hydracore_api.rollouts.tenant import view_of
 from hydracore_api.rollouts.views import final, in_order
 from hydracore_api.services import Services
+from hydracore_core.quarantine import warning_of
 from hydracore_core.rollouts.preview import NoPlan, preview
 from hydracore_core.versions import available
 from hydracore_crds import Bundle, Instance, ObjectMeta, Rollout
@@ -52,6 +53,7 @@ async def fleet(
             total=0, enqueued=0, skipped=0, message="The tenant has no instances", tasks=[]
         )
     bundles = newest(services, instances)
+    warnings = [text for one in bundles if (text := warning_of(one)) is not None]
     tasks: list[RolloutTask] = []
     seen = True
     for bundle in bundles:
@@ -66,7 +68,8 @@ async def fleet(
         total=len(tasks) + skipped,
         enqueued=len(tasks),
         skipped=skipped,
-        message=_message(bundles, len(tasks), skipped, seen=seen),
+        message="; ".join([_message(bundles, len(tasks), skipped, seen=seen), *warnings]),
+        warnings=warnings,
         tasks=tasks,
     )
 

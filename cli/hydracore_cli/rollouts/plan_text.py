@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from rich import box
 from rich.console import Group
 from rich.table import Table
@@ -14,7 +16,7 @@ from hydracore_core.rollouts.preview_model import (
     RolloutPreview,
     Superseded,
 )
-from hydracore_core.rollouts.texts import at, count
+from hydracore_core.rollouts.texts import at, count, lasting
 
 SHOWN = 8
 """So many instances of a wave are named; JSON names all."""
@@ -25,8 +27,11 @@ def plan_text(plan: RolloutPreview) -> Group:
     told = [
         ("Skipped", _skipped(plan)),
         ("At once", _limits(plan)),
+        ("Pace", plan.pace),
         ("Failures", plan.halts),
+        ("Retries", plan.retries),
         ("Window", _window(plan)),
+        *(("Warning", warning) for warning in plan.warnings),
         ("Waits for", plan.waits_for or "nothing"),
         *(
             ("Takes over", f"{count(o.targets, 'target')} of {o.rollout_name}")
@@ -101,7 +106,12 @@ def _window(plan: RolloutPreview) -> str:
     state = "open" if window.open else "closed"
     verb = "closes" if window.open else "opens"
     when = f"{verb} at {at(window.changes_at)}" if window.changes_at else f"never {verb}"
-    return f"{state}, {when}" + (" (overridden)" if window.overridden else "")
+    if window.overridden:
+        return f"{state}, {when} (overridden)"
+    if window.needs_seconds is None or window.changes_at is None:
+        return f"{state}, {when}"
+    needs = lasting(timedelta(seconds=window.needs_seconds))
+    return f"{state}, {when}; what starts must have {needs} left"
 
 
 def _ends(found: Estimate) -> str:

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 
 from hydracore_core.rollouts.approvals import token_of
-from hydracore_core.rollouts.estimate import Observed, Stretch, ends_at
+from hydracore_core.rollouts.estimate import Observed, Stretch, Tempo, ends_at
+from hydracore_core.rollouts.fit import needed
 from hydracore_core.rollouts.preview_model import Estimate, PlannedTarget, PlannedWave
+from hydracore_core.rollouts.ramp import distance
 from hydracore_core.rollouts.scope import RolloutScope, TenantScope, queue_key
 from hydracore_core.rollouts.texts import count
 from hydracore_core.rollouts.waves import LAST
 from hydracore_core.windows import ALWAYS_OPEN, WindowState, window_state
 from hydracore_crds import RolloutTarget
-from hydracore_crds.conditions import AWAITING_APPROVAL, BAKING, QUEUED, WAITING_FOR_WINDOW
+from hydracore_crds.conditions import (
+    AWAITING_APPROVAL,
+    BAKING,
+    DOES_NOT_FIT,
+    QUEUED,
+    WAITING_FOR_WINDOW,
+)
 from hydracore_crds.rollout import Wave, WaveStatus
 
-_PASSING = {QUEUED, BAKING, AWAITING_APPROVAL, WAITING_FOR_WINDOW}
+_PASSING = {QUEUED, BAKING, AWAITING_APPROVAL, WAITING_FOR_WINDOW, DOES_NOT_FIT}
 """Gates with which an end can be foreseen; nobody knows how long the others stay closed."""
 
 
@@ -52,10 +61,16 @@ def estimate(scope: TenantScope, mine: RolloutScope, observed: Observed | None) 
     end = None
     if reason is None and observed is not None:
         own = mine.rollout.spec.strategy.max_parallel or scope.limit
-        at_once = min(own, scope.limit)
-        end = ends_at(
-            scope.now, stretches, at_once, observed.seconds, lambda time: _window(scope, mine, time)
+        needs = needed(mine.rollout, observed)
+        tempo = Tempo(
+            min(own, scope.limit),
+            observed.seconds,
+            needs,
+            partial(distance, mine.rollout.spec.strategy),
+            mine.counts.succeeded,
+            mine.last_started_at,
         )
+        end = ends_at(scope.now, stretches, tempo, lambda time: _window(scope, mine, time))
         if end is None:
             reason = "with this window and these durations it would not end within a year"
     return Estimate(

@@ -19,6 +19,7 @@ from hydracore_crds.conditions import (
     CANCELLED,
     CANCELLING,
     COMPLETED,
+    DOES_NOT_FIT,
     NOTHING_TO_DO,
     QUEUED,
     RUNNING,
@@ -28,7 +29,7 @@ from hydracore_crds.conditions import (
 )
 from hydracore_crds.rollout import RolloutState
 
-_PATIENT = {QUEUED, CANCELLING, WAITING_FOR_WINDOW, BAKING}
+_PATIENT = {QUEUED, CANCELLING, WAITING_FOR_WINDOW, DOES_NOT_FIT, BAKING}
 """Gates that open by themselves; with any other the rollout does not progress."""
 
 
@@ -78,7 +79,7 @@ def _under_way(rollout: RolloutScope) -> Phase:
     if gate is not None and (gate.reason not in _PATIENT or gate.reason == CANCELLING):
         reason, why = gate.reason, gate.message
     elif rollout.in_progress or rollout.starting:
-        pass
+        why = gate.message if gate is not None and gate.reason == DOES_NOT_FIT else ""
     elif gate is not None:
         reason, why = gate.reason, gate.message
     elif rollout.wait is not None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from hydracore_core.rollouts.automatic import retry_failed
 from hydracore_core.rollouts.begin import look_up, note_ends
 from hydracore_core.rollouts.finalizers import hold, let_go
+from hydracore_core.rollouts.fit import check_fit
 from hydracore_core.rollouts.gates import close_gates
 from hydracore_core.rollouts.inflight import follow
 from hydracore_core.rollouts.ledger import settle_slots
@@ -34,6 +35,7 @@ PHASES = (
     check_thresholds,
     check_waves,
     close_gates,
+    check_fit,
     check_progress,
     retry_failed,
     recall_starts,

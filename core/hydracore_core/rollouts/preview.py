@@ -14,9 +14,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from hydracore_core.executions import Began
+from hydracore_core.quarantine import warning_of
 from hydracore_core.rollouts.artifacts import bundle_gate, pin
-from hydracore_core.rollouts.estimate import Observed
+from hydracore_core.rollouts.estimate import Observed, observe
 from hydracore_core.rollouts.fingerprint import fingerprint, place_of
+from hydracore_core.rollouts.fit import needed
 from hydracore_core.rollouts.foresight import estimate, planned_waves
 from hydracore_core.rollouts.model import TargetDraft, TenantView
 from hydracore_core.rollouts.plan import PHASES
@@ -31,13 +33,12 @@ from hydracore_core.rollouts.preview_model import (
 from hydracore_core.rollouts.queue import newer_touch
 from hydracore_core.rollouts.scope import RolloutScope, TenantScope
 from hydracore_core.rollouts.selection import select
+from hydracore_core.rollouts.strategy_texts import halts, pace, retries
 from hydracore_core.rollouts.survey import survey
-from hydracore_core.rollouts.texts import count
-from hydracore_core.rollouts.thresholds import DEFAULT_THRESHOLD
 from hydracore_crds import Bundle, ObjectMeta, Rollout, RolloutTarget
 from hydracore_crds.conditions import SUPERSEDED
 from hydracore_crds.names import FINALIZER
-from hydracore_crds.rollout import PinnedArtifact, Skipped, Strategy
+from hydracore_crds.rollout import PinnedArtifact, Skipped
 from hydracore_crds.rollout_target import RolloutTargetSpec
 
 IMAGINED = "00000000-0000-4000-8000-000000000000"
@@ -77,7 +78,9 @@ def preview(view: TenantView, wanted: Rollout, observed: Observed | None) -> Rol
             SkippedInstance(instance_name=n, reason=r) for n, r in sorted(chosen.left.items())
         ],
         skipped_reasons=chosen.reasons,
-        halts=_halts(spec.strategy),
+        halts=halts(spec.strategy),
+        retries=retries(spec.strategy),
+        pace=pace(spec.strategy),
         limits=PreviewLimits(
             tenant=scope.limit,
             rollout=own,
@@ -88,7 +91,9 @@ def preview(view: TenantView, wanted: Rollout, observed: Observed | None) -> Rol
             open=scope.window.open,
             changes_at=scope.window.next_change,
             overridden=spec.override_window,
+            needs_seconds=_needs_seconds(view, mine),
         ),
+        warnings=_warnings(view, spec.bundle_name),
         waits_for=_waits_for(mine),
         supersedes=_superseded(scope, mine, targets),
         estimate=estimate(scope, mine, observed),
@@ -202,15 +207,15 @@ def _target(rollout: Rollout, artifact: PinnedArtifact, draft: TargetDraft) -> R
     )
 
 
-def _halts(strategy: Strategy) -> str:
-    """Say when failures halt it."""
-    if strategy.on_failure == "continue":
-        return "failures do not halt it"
-    limit = strategy.failure_threshold or DEFAULT_THRESHOLD
-    if limit.percent is None:
-        return f"halts at {count(limit.count or 1, 'failure')}"
-    least = f", once {count(limit.min_executed, 'target')} ran" if limit.min_executed else ""
-    return f"halts when {limit.percent}% of those that ran failed{least}"
+def _needs_seconds(view: TenantView, mine: RolloutScope) -> float | None:
+    observed = None if mine.rollout.spec.override_window else observe(view.targets)
+    return None if observed is None else needed(mine.rollout, observed).total_seconds()
+
+
+def _warnings(view: TenantView, bundle_name: str) -> list[str]:
+    bundle = view.bundles.get(bundle_name)
+    warning = warning_of(bundle) if bundle is not None else None
+    return [warning] if warning is not None else []
 
 
 def _waits_for(mine: RolloutScope) -> str | None:

@@ -28,7 +28,10 @@ class PlannedTarget(_Part):
     order: int = Field(description="Its place in the queue, from 0.")
     instance_name: str
     instance_id: str
-    countdown_seconds: int = Field(description="It starts so long after the first, or later.")
+    countdown_seconds: int = Field(
+        description="It starts so long after the first, or later. A ramp's are those of a rollout "
+        "in which all succeeds at once."
+    )
     state: TargetState = Field(description="queued, unless the rollout runs already.")
 
 
@@ -77,6 +80,10 @@ class PreviewWindow(_Part):
     open: bool
     changes_at: Time | None = Field(description="When it closes or opens next; null for never.")
     overridden: bool = Field(description="This rollout does not wait for it.")
+    needs_seconds: float | None = Field(
+        description="For so long it must stay open for a target to start: how long 19 of 20 of the "
+        "newest updates took, the target's timeout at most; null where nobody knows or asks."
+    )
 
 
 class Estimate(_Part):
@@ -98,8 +105,13 @@ class RolloutPreview(_Part):
     skipped: list[SkippedInstance] = Field(description="By name; every instance looked at.")
     skipped_reasons: dict[str, int]
     halts: str = Field(description="When failures halt it.")
+    retries: str = Field(
+        description="How often a failed target is tried again by itself, and when."
+    )
+    pace: str = Field(description="How far apart starts are.")
     limits: PreviewLimits
     window: PreviewWindow
+    warnings: list[str] = Field(description="What speaks against it: the bundle is in quarantine.")
     waits_for: str | None = Field(description="Why nothing would start now; null if it would.")
     supersedes: list[Superseded]
     estimate: Estimate

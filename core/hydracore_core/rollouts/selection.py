@@ -17,6 +17,7 @@ from datetime import datetime
 from hydracore_core.rollouts.division import divide, planned
 from hydracore_core.rollouts.instances import instance_id, updates_automatic, updates_disabled
 from hydracore_core.rollouts.model import TargetDraft
+from hydracore_core.rollouts.ramp import countdown
 from hydracore_core.versions import is_newer, parse
 from hydracore_crds import Instance, RolloutTarget, UpdatePolicy
 from hydracore_crds.conditions import (
@@ -203,7 +204,7 @@ def _drafts(
                 instance_id=instance_id(chosen[name]),
                 order=order,
                 wave=numbers[name],
-                countdown_seconds=order * strategy.stagger_seconds,
+                countdown_seconds=countdown(strategy, order),
             )
         )
     return tuple(drafts)

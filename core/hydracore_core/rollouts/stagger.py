@@ -1,10 +1,12 @@
-"""Stagger: starts of one rollout keep a distance, and no target starts before its countdown.
+"""Stagger and ramp: starts of a rollout keep a distance, and no target precedes its countdown.
 
-Two rules, and a target starts once both let it. Every start is at least ``staggerSeconds`` after
-the one before, of whichever target and attempt. And a target starts no sooner than its
-``scheduledCountdownSeconds`` (its place in the order times the stagger) after the rollout's first
-start. So where nothing interferes the countdowns are what happens. What waits longer, for a gate, a
-slot or its instance, shifts those behind it: they keep the distance, and none of them catches up.
+Two rules, and a target starts once both let it. Every start is so far after the one before, of
+whichever target and attempt, as ``staggerSeconds`` or the ramp's rate of now says
+(:mod:`hydracore_core.rollouts.ramp`). And a target starts no sooner than its
+``scheduledCountdownSeconds`` after the rollout's first start. So where nothing interferes a
+stagger's countdowns are what happens; a ramp's are what happens at the earliest. What waits longer,
+for a gate, a slot or its instance, shifts those behind it: they keep the distance, and none of them
+catches up.
 """
 
 from __future__ import annotations
@@ -12,21 +14,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from hydracore_core.rollouts.ramp import distance, paced, told
 from hydracore_core.rollouts.scope import Gate, RolloutScope, TenantScope
 from hydracore_core.rollouts.texts import at
 from hydracore_crds import RolloutTarget
-from hydracore_crds.conditions import WAITING_FOR_STAGGER
+from hydracore_crds.conditions import WAITING_FOR_RAMP, WAITING_FOR_STAGGER
 
 
 def recall_starts(scope: TenantScope) -> None:
-    """Find out, for every rollout with a stagger, when it last started a target.
+    """Find out, for every rollout that is paced, when it last started a target.
 
     A target that is queued again has lost its start, so the latest one is kept in the status.
     """
     for rollout in scope.rollouts:
         stored = rollout.rollout.status.last_started_at
         rollout.last_started_at = stored
-        if rollout.rollout.spec.strategy.stagger_seconds:
+        if paced(rollout.rollout.spec.strategy):
             started = [
                 target
                 for lane in (rollout, rollout.back)
@@ -43,9 +46,9 @@ class Pace:
 
     Attributes:
         now: The time of the plan.
-        step: The stagger.
+        step: The distance.
         first: When the rollout started its first target; None before that.
-        next: From when any target may start; now where there is no stagger.
+        next: From when any target may start; now where there is no distance.
     """
 
     now: datetime
@@ -72,7 +75,7 @@ class Pace:
 
 def pace_of(scope: TenantScope, rollout: RolloutScope) -> Pace:
     """Return a rollout's pace; :func:`recall_starts` has seen it."""
-    step = timedelta(seconds=rollout.rollout.spec.strategy.stagger_seconds)
+    step = distance(rollout.rollout.spec.strategy, rollout.counts.succeeded)
     last = rollout.last_started_at if step else None
     if step and _starts_just_now(scope, rollout):
         last = scope.now
@@ -83,9 +86,10 @@ def pace_of(scope: TenantScope, rollout: RolloutScope) -> Pace:
 def hold_back(scope: TenantScope, rollout: RolloutScope, until: datetime) -> None:
     """Wait for the next start's time, unless something is started now."""
     scope.wakes.append(until)
-    step = rollout.rollout.spec.strategy.stagger_seconds
-    text = f"the next target starts at {at(until)}: starts are {step} s apart"
-    rollout.wait = Gate(WAITING_FOR_STAGGER, text)
+    strategy = rollout.rollout.spec.strategy
+    reason = WAITING_FOR_STAGGER if strategy.ramp is None else WAITING_FOR_RAMP
+    pace = told(strategy, rollout.counts.succeeded)
+    rollout.wait = Gate(reason, f"the next target starts at {at(until)}: {pace}")
 
 
 def _starts_just_now(scope: TenantScope, rollout: RolloutScope) -> bool:

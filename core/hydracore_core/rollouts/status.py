@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from hydracore_core.quarantine import quarantine_of, warning_of
 from hydracore_core.rollouts.finalizers import held
 from hydracore_core.rollouts.model import Report
 from hydracore_core.rollouts.phase import Phase
 from hydracore_core.rollouts.phases import phase_of
 from hydracore_core.rollouts.scope import RolloutScope, TenantScope
 from hydracore_crds import Condition, RolloutTarget
-from hydracore_crds.base import ConditionStatus, set_condition
+from hydracore_crds.base import ConditionStatus, find, set_condition
 from hydracore_crds.conditions import (
     PROGRESSING,
+    QUARANTINED,
     QUEUED,
+    RELEASED,
     SUCCEEDED,
     WINDOW_IS_CLOSED,
     WINDOW_IS_OPEN,
@@ -151,6 +154,7 @@ def _conditions(scope: TenantScope, rollout: RolloutScope, phase: Phase) -> list
         (PROGRESSING, phase.progressing, phase.reason, phase.message),
         (SUCCEEDED, phase.succeeded, phase.reason, phase.message),
         (WINDOW_OPEN, *_window(scope, rollout)),
+        *_quarantine(scope, rollout),
     ]
     for type_, flag, reason, message in wanted:
         found = set_condition(
@@ -163,6 +167,19 @@ def _conditions(scope: TenantScope, rollout: RolloutScope, phase: Phase) -> list
             generation=rollout.rollout.metadata.generation,
         )
     return found
+
+
+def _quarantine(
+    scope: TenantScope, rollout: RolloutScope
+) -> list[tuple[str, ConditionStatus, str, str]]:
+    """Say that the bundle is in quarantine, or is not any more; nothing where it never was."""
+    bundle = scope.view.bundles.get(rollout.rollout.spec.bundle_name)
+    shut = quarantine_of(bundle) if bundle is not None else None
+    if bundle is not None and shut is not None:
+        return [(QUARANTINED, "True", shut.reason, (warning_of(bundle) or "")[:2048])]
+    if find(rollout.rollout.status.conditions, QUARANTINED) is None:
+        return []
+    return [(QUARANTINED, "False", RELEASED, "the bundle is not in quarantine any more")]
 
 
 def _window(scope: TenantScope, rollout: RolloutScope) -> tuple[ConditionStatus, str, str]:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
+from datetime import timedelta
 
 from hydracore_core.texts import at
 from hydracore_crds import Instance
 from hydracore_crds.rollout import WaveStatus
 
-__all__ = ["at", "called", "count", "known_as", "listed"]
+__all__ = ["at", "called", "count", "known_as", "lasting", "listed"]
 
 _LISTED = 3
+_MINUTE_FROM = 120
+"""Shorter durations are written in seconds."""
 _NAME_LENGTH = 40
 
 
@@ -24,6 +28,16 @@ def listed(names: Collection[str]) -> str:
     first = sorted(names)[:_LISTED]
     more = len(names) - len(first)
     return ", ".join(first) + (f" and {more} more" if more > 0 else "")
+
+
+def lasting(duration: timedelta) -> str:
+    """Write how long something takes, never less: ``4 s``, ``40 min``, ``5 h 30 min``."""
+    seconds = math.ceil(duration.total_seconds())
+    if seconds < _MINUTE_FROM:
+        return f"{seconds} s"
+    hours, minutes = divmod(math.ceil(seconds / 60), 60)
+    parts = [f"{hours} h"] * bool(hours) + [f"{minutes} min"] * bool(minutes)
+    return " ".join(parts)
 
 
 def known_as(instance: Instance) -> str:

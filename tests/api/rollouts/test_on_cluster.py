@@ -55,6 +55,7 @@ async def operate(live: Live, instances: list[Instance]) -> None:
 
 
 async def test_a_rollout_from_start_to_retry(live: Live) -> None:
+    live.be_patient()
     instances = [await running(live, name) for name in ("a", "b")]
     started, _ = await asyncio.gather(
         live.call("POST", "/v1/instances/fleet/runtime/rollout"), operate(live, instances)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -133,6 +134,25 @@ async def test_every_answer_stays_the_same_to_the_byte(world: World) -> None:
     assert await everything(world, rollout, ada) == live, "going"
     bury(world, rollout)
     assert await everything(world, rollout, ada) == live, "gone"
+
+
+async def test_what_takes_back_is_marked_before_and_after_it_leaves_the_cluster(
+    world: World,
+) -> None:
+    ada = world.instance("ada")
+    rollout = ended(world, "r1", ada, ada)
+    update, back = sorted(one.metadata.name for one in world.kube.of(RolloutTarget))
+    world.kube.change(RolloutTarget, back, "acme", {"spec": {"rollbackOf": update}})
+    live = await everything(world, rollout, ada)
+    detail = json.loads(live[f"{FLEET}/{rollout.metadata.uid}"])
+    assert [one["takes_back"] for one in detail["targets"]] == [False, True]
+    timeline = json.loads(live[f"{TIMELINE}/{rollout.metadata.uid}/timeline"])
+    assert [one["takes_back"] for one in timeline["timeline"]] == [False, True]
+    of_ada = json.loads(live[f"/v1/instances/{ada.spec.id}/runtime/rollouts"])
+    assert sorted(one["takes_back"] for one in of_ada) == [False, True]
+    await archive(world, rollout)
+    bury(world, rollout)
+    assert await everything(world, rollout, ada) == live
 
 
 @pytest.mark.parametrize("first", ["targets", "rollout"])

@@ -10,7 +10,7 @@ from hydracore_crds.names import (
     MANAGED_BY_LABEL,
 )
 from hydracore_crds.rollout import RolloutSpec
-from tests.api.support.world import RUNNING, World
+from tests.api.support.world import RUNNING, World, condition
 
 START_PATH = "/v1/instances/fleet/runtime/rollout"
 
@@ -22,6 +22,22 @@ async def admit(world: World) -> None:
     for order, one in enumerate(world.kube.of(Instance)[:2]):
         world.target(rollout, order, one)
     world.report(rollout, state="queued", skipped={"count": 1, "reasons": {"NotRunning": 1}})
+
+
+async def test_who_rolls_out_a_bundle_in_quarantine_is_told_so_and_why(world: World) -> None:
+    bundle = world.bundle("1.1.0")
+    world.instance("a")
+    good, _ = await asyncio.gather(world.call("POST", START_PATH), admit(world))
+    assert good.json()["warnings"] == []
+    shut = {**condition("Quarantined", true=True), "reason": "RolloutHalted", "message": "1 halted"}
+    conditions = [*bundle.status.to_wire()["conditions"], shut]
+    world.kube.change(Bundle, bundle.metadata.name, None, {"status": {"conditions": conditions}})
+    answer = await world.call("POST", START_PATH)
+    assert answer.status_code == 202
+    found = answer.json()
+    said = f"bundle {bundle.metadata.name} is in quarantine (RolloutHalted): 1 halted"
+    assert found["warnings"] == [said]
+    assert found["message"].endswith(f"; {said}")
 
 
 async def test_a_fleet_rollout_answers_with_the_operators_targets(world: World) -> None:

@@ -48,6 +48,12 @@ class Live:
         chosen = self.replicas[replica].client
         return await chosen.request(method, path, headers=self.headers, **more)
 
+    def be_patient(self) -> None:
+        """Have a rollout's POST wait for its targets as long as a busy machine may need."""
+        for replica in self.replicas:
+            patient = {"rollout_wait_seconds": 20.0}
+            replica.services.settings = replica.services.settings.model_copy(update=patient)
+
     async def until(self, seen: Any) -> None:
         """Wait until every replica's cache shows something."""
         for replica in self.replicas:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ from hydracore_cli.rollouts.plan import read_file, read_manifest
 from hydracore_cli.rollouts.plan_text import plan_text
 from hydracore_core.rollouts.estimate import Observed
 from hydracore_core.rollouts.preview import preview
-from hydracore_crds import Instance
+from hydracore_crds import Instance, RolloutTarget
 from tests.core.rollouts.builders import (
+    done,
     fleet,
     instance,
     policy,
@@ -34,18 +36,23 @@ spec: {bundleName: b}
 """
 
 
-def shown(instances: list[Instance], observed: Observed | None = None, **spec: Any) -> str:
+def shown(
+    instances: list[Instance],
+    observed: Observed | None = None,
+    known: Sequence[RolloutTarget] = (),
+    **spec: Any,
+) -> str:
     old = rollout("old", admitted=True)
-    known = view(
+    tenant = view(
         policy=policy(3, window=(10, 14)),
         instances=instances,
         rollouts=[old],
-        targets=[running(old, instance("busy")), target(old, instances[1], 1)],
+        targets=[running(old, instance("busy")), target(old, instances[1], 1), *known],
     )
     wanted = rollout("new", held=False, **spec)
     wanted.metadata.uid, wanted.metadata.creation_timestamp = "", None
     out = io.StringIO()
-    Console(file=out, width=160).print(plan_text(preview(known, wanted, observed)))
+    Console(file=out, width=160).print(plan_text(preview(tenant, wanted, observed)))
     return " ".join(out.getvalue().split())
 
 
@@ -71,11 +78,17 @@ def test_a_plan_says_who_when_and_on_which_conditions() -> None:
 
 
 def test_an_estimate_comes_with_what_it_is_from_and_takes_for_granted() -> None:
-    text = shown(fleet(4), Observed(60, 7))
+    text = shown(fleet(4), Observed(60, 7, 60))
     assert (
         "Ends about 2026-03-01 12:02Z, from 1 min 0 s each (the average of 7 updates), "
         "if: nothing fails; other rollouts of the tenant take no slots (1 under way)"
     ) in text
+
+
+def test_of_a_window_that_closes_it_says_how_much_must_be_left() -> None:
+    earlier = done(rollout("earlier"), instance("other"), 0, "succeeded")
+    text = shown(fleet(4), known=[earlier])
+    assert "Window open, closes at 2026-03-01 14:00Z; what starts must have 2 min left" in text
 
 
 def test_of_many_instances_the_first_are_named() -> None:

@@ -13,6 +13,7 @@ from hydracore_core.executions import spec_hash
 from hydracore_core.rollouts.model import Plan, Report, Start, TenantView
 from hydracore_crds import Rollout, RolloutTarget
 from hydracore_crds.names import CANCEL_ANNOTATION, PAUSED_BY_ANNOTATION
+from tests.core.rollouts import timing_oracles
 from tests.core.windows.oracle import MINUTE, may_start
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def order(world: World, intent: Start) -> None:
     target = world.targets[intent.target_name]
     back = target.spec.rollback_of is not None
     assert may_send(world, found, back=back), f"{intent.target_name} starts when it must not"
+    assert back or timing_oracles.fits(world, found), f"{intent.target_name} does not fit"
     work = (found.metadata.name, spec_hash(found.spec))
     assert world.history[work] == found.metadata.uid, "this work began for another object"
     waves(world, found, target)

@@ -27,12 +27,17 @@ class Records:
     Attributes:
         starts: When each rollout (by uid) started targets, in order.
         retries: How often the operator itself has asked for a retry, by rollout uid and target.
+        durations: How long the tenant's updates took that succeeded in time, in seconds, as they
+            ended.
+        successes: How many updates of each rollout (by uid) have succeeded.
         watches: A stopwatch for each rollout, by uid.
         accepted: Until when failures were last seen to be accepted, by rollout uid.
     """
 
     starts: dict[str, list[datetime]] = field(default_factory=dict)
     retries: Counter[tuple[str, str]] = field(default_factory=Counter)
+    durations: list[float] = field(default_factory=list)
+    successes: Counter[str] = field(default_factory=Counter)
     watches: dict[str, Stopwatch] = field(default_factory=dict)
     accepted: dict[str, datetime | None] = field(default_factory=dict)
 

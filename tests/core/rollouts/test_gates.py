@@ -73,6 +73,20 @@ def test_a_bundle_in_quarantine_comes_to_nobody_by_itself_but_to_those_who_ask()
     assert len(of(made, Start)) == 2
 
 
+def test_who_rolls_out_a_bundle_in_quarantine_is_told_so_and_why() -> None:
+    shut, open_ = [bundle(quarantined=True)], [bundle()]
+    _, status = decide(bundles=shut)
+    found = next(c for c in status.conditions if c.type == "Quarantined")
+    assert (found.status, found.reason) == ("True", "RolloutHalted")
+    assert found.message.startswith("bundle runtime-expressclaw-1.1.0 is in quarantine (Rollout")
+    told = {"conditions": [c.model_dump() for c in status.conditions]}
+    _, later = decide(rollout(admitted=True, status=told), bundles=open_)
+    found = next(c for c in later.conditions if c.type == "Quarantined")
+    assert (found.status, found.reason) == ("False", "Released")
+    _, never = decide(bundles=open_)
+    assert {c.type for c in never.conditions} == {"Progressing", "Succeeded", "WindowOpen"}
+
+
 def test_override_bypasses_the_window_only() -> None:
     made, status = decide(rollout(admitted=True, override_window=True), policy=CLOSED)
     assert len(of(made, Start)) == 2

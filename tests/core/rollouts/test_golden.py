@@ -196,6 +196,20 @@ def stagger(seed: int) -> World:
     return world
 
 
+def ramp(seed: int) -> World:
+    """One start a minute, twice as many after each two successes; a new leader keeps the rate."""
+    there = {i.metadata.name: i for i in fleet(10)}
+    world = World(NOON, seed, policy=policy(10), instances=there)
+    for agent in world.agents.values():
+        agent.default = Behaviour(minutes=1.5)
+    deeds.script("a-4", CRASH)(world)
+    rates = {"startsPerMinute": 1, "successesPerStep": 2, "maxStartsPerMinute": 3}
+    deeds.create(strategy={"ramp": rates, "failureThreshold": {"count": 2}})(world)
+    world.at(3.75, deeds.crash(0))
+    world.run(30)
+    return world
+
+
 def uncertain_ignored(seed: int) -> World:
     """An unknown outcome halts nothing where it is ignored; the rollout is no success for it."""
     world = World(NOON, seed, policy=policy(1), instances={i.metadata.name: i for i in fleet(3)})
@@ -220,9 +234,34 @@ def window_edges(seed: int) -> World:
     """Window 22:00 to 23:00: nothing before, nothing new after, the rest the next day."""
     world = World(EVENING, seed, policy=policy(2, window=(22, 23)))
     for agent in world.agents.values():
-        agent.default = Behaviour(minutes=40)
+        agent.default = Behaviour(minutes=25)
+    deeds.script("a-3", Behaviour(minutes=50))(world)
     deeds.create(strategy={"targetTimeoutSeconds": 3600})(world)
     world.run(26 * 60)
+    return world
+
+
+def window_fit(seed: int) -> World:
+    """Updates take 40 minutes of a window of an hour; who would run past its close, waits."""
+    world = World(EVENING, seed, policy=policy(2, window=(22, 23)))
+    for agent in world.agents.values():
+        agent.default = Behaviour(minutes=40)
+    deeds.create(strategy={"targetTimeoutSeconds": 3600})(world)
+    world.run(50 * 60)
+    return world
+
+
+def window_too_short(seed: int) -> World:
+    """Updates take longer than any window lasts: nothing starts until a person finds a way."""
+    nights = [allow("0 22 * * *", "1h"), allow("0 4 * * *", "20m")]
+    world = World(EVENING, seed, policy=policy(2, windows=nights))
+    for agent in world.agents.values():
+        agent.default = Behaviour(minutes=70)
+    deeds.create(strategy={"targetTimeoutSeconds": 7200, "maxParallel": 1})(world)
+    world.at(
+        26 * 60, deeds.create("now", strategy={"targetTimeoutSeconds": 7200}, override_window=True)
+    )
+    world.run(33 * 60)
     return world
 
 
@@ -492,6 +531,7 @@ SCENARIOS: tuple[Callable[[int], World], ...] = (
     progress_deadline,
     automatic_retry,
     stagger,
+    ramp,
     uncertain_ignored,
     target_timeout,
     by_itself_until_one_is_bad,
@@ -501,6 +541,8 @@ SCENARIOS: tuple[Callable[[int], World], ...] = (
     taken_back_by_a_person,
     cancelled_and_taken_back,
     window_edges,
+    window_fit,
+    window_too_short,
     over_midnight,
     clocks_change,
     override,

@@ -116,8 +116,27 @@ def test_limits_and_threshold_are_those_that_hold() -> None:
     threshold = {"percent": 10, "minExecuted": 20}
     wary = foresee(thought_of(strategy={"failureThreshold": threshold}), known)
     assert wary.halts == "halts when 10% of those that ran failed, once 20 targets ran"
-    brave = foresee(thought_of(strategy={"onFailure": "continue"}), known)
+    brave = foresee(thought_of(strategy={"onFailure": "continue", "retryLimit": 1}), known)
     assert brave.halts == "failures do not halt it"
+    assert brave.retries.startswith("a failed target gets up to 1 retry, after 30 s")
+
+
+def test_a_bundle_in_quarantine_is_warned_of() -> None:
+    known = view(instances=fleet(1), bundles=[bundle(quarantined=True)])
+    (warning,) = foresee(thought_of(), known).warnings
+    assert warning.startswith("bundle runtime-expressclaw-1.1.0 is in quarantine (RolloutHalted): ")
+    assert foresee(thought_of()).warnings == []
+
+
+def test_a_ramp_is_told_with_its_countdowns_and_an_end_that_counts_with_it() -> None:
+    ramp = {"startsPerMinute": 1, "successesPerStep": 2, "maxStartsPerMinute": 2}
+    known = view(policy=policy(5), instances=fleet(4))
+    found = foresee(thought_of(strategy={"ramp": ramp}), known, Observed(90, 3, 90))
+    assert found.pace == "1 start a minute, 100% more after each 2 that succeeded, 2 at most"
+    (wave,) = found.waves
+    assert [target.countdown_seconds for target in wave.targets] == [0, 60, 90, 120]
+    # As in the story of the ramp: starts at 0, 60, 120, and at 150, when two have succeeded.
+    assert found.estimate.ends_at == NOW + timedelta(seconds=150 + 90)
 
 
 def test_a_closed_window_is_said_with_its_opening() -> None:
@@ -188,7 +207,7 @@ def test_a_rollout_under_way_shows_what_is_pinned() -> None:
 
 def test_the_end_is_estimated_from_what_was_observed() -> None:
     wanted = thought_of(strategy={"waves": [CANARY]})
-    found = foresee(wanted, observed=Observed(60, 7)).estimate
+    found = foresee(wanted, observed=Observed(60, 7, 60)).estimate
     # The canary, its time to bake, and three more, two at once.
     assert found.ends_at == NOW + timedelta(seconds=60 + 300 + 2 * 60)
     assert (found.seconds_per_target, found.observed) == (60, 7)
@@ -203,12 +222,28 @@ def test_the_end_counts_closed_hours_and_other_rollouts_are_named() -> None:
         rollouts=[old],
         targets=[running(old, instance("other"))],
     )
-    found = foresee(thought_of(), known, Observed(60, 1)).estimate
+    found = foresee(thought_of(), known, Observed(60, 1, 60)).estimate
     assert found.ends_at == NOW + timedelta(hours=10, minutes=2)
     assert found.notes == [
         "nothing fails",
         "other rollouts of the tenant take no slots (1 under way)",
     ]
+
+
+def test_a_preview_says_who_will_miss_the_window() -> None:
+    earlier = rollout("earlier", admitted=True, status={"state": "succeeded"}, version="1.0.0")
+    took = timedelta(minutes=10)
+    known = done(earlier, instance("other"), 0, "succeeded", started_at=NOW - took - took / 10)
+    fields = {"instances": fleet(4), "rollouts": [earlier], "targets": [known]}
+    night = policy(window=(22, 23))
+    soon = view(**fields, policy=night, now=NOW + timedelta(hours=10, minutes=55))
+    found = foresee(thought_of(), soon, Observed(600, 1, 600))
+    assert found.window.needs_seconds == 600
+    assert found.waits_for is not None
+    assert "4 targets (a-0, a-1, a-2 and 1 more) wait until 2026-03-02 22:00Z" in found.waits_for
+    assert found.estimate.ends_at == NOW + timedelta(hours=34, minutes=20)
+    urgent = foresee(thought_of(override_window=True), soon)
+    assert (urgent.window.needs_seconds, urgent.waits_for) == (None, None)
 
 
 def test_nothing_is_made_up() -> None:
@@ -217,7 +252,7 @@ def test_nothing_is_made_up() -> None:
     assert nobody.notes == [
         "no update of this tenant has succeeded yet, so nobody knows how long one takes"
     ]
-    paused = foresee(thought_of(paused=True), observed=Observed(60, 1)).estimate
+    paused = foresee(thought_of(paused=True), observed=Observed(60, 1, 60)).estimate
     assert paused.ends_at is None
     assert paused.notes[0].startswith("nobody knows how long it waits: paused by spec.paused")
 

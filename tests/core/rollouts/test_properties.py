@@ -46,6 +46,17 @@ strategies = st.sampled_from(
         {"retryLimit": 1, "maxParallel": 1, "waves": [{"count": 2, "bakeSeconds": 60}]},
         {"staggerSeconds": 180},
         {"staggerSeconds": 60, "retryLimit": 1, "failureThreshold": {"count": 2}},
+        {"ramp": {"startsPerMinute": 1, "successesPerStep": 1, "maxStartsPerMinute": 4}},
+        {
+            "ramp": {
+                "startsPerMinute": 1,
+                "increasePercent": 50,
+                "successesPerStep": 2,
+                "maxStartsPerMinute": 600,
+            },
+            "retryLimit": 1,
+            "onFailure": "rollback",
+        },
         {"progressDeadlineSeconds": 600},
         {"progressDeadlineSeconds": 600, "onFailure": "continue", "maxParallel": 1},
         {"progressDeadlineSeconds": 1200, "retryLimit": 3, "uncertainCountsAs": "ignored"},

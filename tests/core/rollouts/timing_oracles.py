@@ -5,6 +5,7 @@ Judged from the simulator's own records, never from the clock and times that the
 
 from __future__ import annotations
 
+import math
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -13,19 +14,35 @@ from hydracore_crds import Rollout, RolloutTarget
 from hydracore_crds.conditions import PROGRESS_DEADLINE_EXCEEDED, PROGRESSING
 from hydracore_crds.rollout import FINAL_STATES, RolloutStatus
 from tests.core.rollouts import oracles
+from tests.core.windows.oracle import may_start
 
 if TYPE_CHECKING:
     from tests.core.rollouts.simulation import World
 
+REMEMBERED = 64
 GRACE = timedelta(seconds=60)
 TOLERANCE = 5.0
 """Seconds; the stored clock has whole ones, rounded at each stop."""
 
 
+def fits(world: World, found: Rollout) -> bool:
+    """Whether the window stays open for as long as 19 of 20 of the newest updates took.
+
+    Found by looking at every minute, and by counting in the simulator's own records.
+    """
+    took = world.records.durations[-REMEMBERED:]
+    if not took or found.spec.override_window:
+        return True
+    enough = min(len(took), math.ceil(0.95 * len(took)))
+    needs = min(sorted(took)[enough - 1], found.spec.strategy.target_timeout_seconds)
+    first = world.now.replace(second=0, microsecond=0)
+    return all(may_start(world.policy, first, world.now + timedelta(seconds=needs)))
+
+
 def started(world: World, intent: Start) -> None:
-    """Starts are so far apart as the stagger says, and none comes before its countdown."""
+    """Starts are so far apart as stagger or ramp say, and none comes before its countdown."""
     found = world.rollouts[intent.rollout_name]
-    step = timedelta(seconds=found.spec.strategy.stagger_seconds)
+    step = _distance(world, found)
     times = world.records.starts.setdefault(found.metadata.uid, [])
     if times and step:
         countdown = world.targets[intent.target_name].spec.scheduled_countdown_seconds
@@ -33,6 +50,16 @@ def started(world: World, intent: Start) -> None:
         due = times[0] + timedelta(seconds=countdown)
         assert world.now >= due, f"{intent.target_name} starts before its countdown"
     times.append(world.now)
+
+
+def _distance(world: World, found: Rollout) -> timedelta:
+    """How far apart starts must be now, by the successes that the simulator has counted."""
+    ramp = found.spec.strategy.ramp
+    if ramp is None:
+        return timedelta(seconds=found.spec.strategy.stagger_seconds)
+    steps = world.records.successes[found.metadata.uid] // ramp.successes_per_step
+    grown = ramp.starts_per_minute * (100 + ramp.increase_percent) ** steps / 100**steps
+    return timedelta(seconds=60 / min(grown, ramp.max_starts_per_minute))
 
 
 def automatic_retry(world: World, intent: RaiseAttempt) -> None:
@@ -52,7 +79,16 @@ def automatic_retry(world: World, intent: RaiseAttempt) -> None:
 
 
 def succeeded(world: World, target: RolloutTarget) -> None:
-    """A success sets the stopwatch back."""
+    """A success sets the stopwatch back; how long it took is remembered."""
+    status, owner = target.status, world.rollouts.get(target.spec.rollout_name)
+    if owner is not None and target.spec.rollback_of is None:
+        world.records.successes[owner.metadata.uid] += 1
+    assert status.started_at is not None
+    assert status.completed_at is not None
+    assert status.deadline is not None
+    if status.completed_at <= status.deadline:
+        took = (status.completed_at - status.started_at).total_seconds()
+        world.records.durations.append(took)
     _set_back(world, target.spec.rollout_name)
 
 
@@ -70,9 +106,10 @@ def time_passes(world: World, until: datetime) -> None:
         watch = world.records.watch(found.metadata.uid)
         down = world.down_until is not None
         free = oracles.may_send(world, found) and not _between_waves(found)
+        going = free and fits(world, found)
         flying = any(s.rollout_name == found.metadata.name for s in world.ledger.values())
         watch.most += seconds if free or down else 0
-        watch.least += seconds if free and flying and not down else 0
+        watch.least += seconds if going and flying and not down else 0
 
 
 def reported(world: World, name: str, old: RolloutStatus, new: RolloutStatus) -> None:
@@ -100,7 +137,8 @@ def at_rest(world: World) -> None:
             continue
         mine = [t for t in world.targets.values() if t.spec.rollout_name == found.metadata.name]
         left = any((t.status.state or "queued") == "queued" for t in mine)
-        if left and oracles.may_send(world, found) and not _between_waves(found):
+        free = oracles.may_send(world, found) and fits(world, found)
+        if left and free and not _between_waves(found):
             least = world.records.watch(uid).least
             assert least <= deadline + TOLERANCE, f"{found.metadata.name} goes on after {least} s"
 

@@ -1,4 +1,4 @@
-"""Automatic retries, stagger and progress deadline, driven by the whole engine."""
+"""Automatic retries, stagger, ramp and progress deadline, driven by the whole engine."""
 
 from __future__ import annotations
 
@@ -80,6 +80,22 @@ async def test_starts_are_so_far_apart_as_their_countdowns_say() -> None:
         assert len(gaps) == 2
         for gap in gaps:
             assert timedelta(seconds=1) <= gap < timedelta(seconds=1.5)
+
+
+async def test_the_rate_of_starts_grows_with_what_succeeds_also_under_another_operator() -> None:
+    ramp = {"startsPerMinute": 60, "successesPerStep": 2, "maxStartsPerMinute": 120}
+    async with World(instances=6, limit=6) as world:
+        rollout = world.roll(strategy={"ramp": ramp})
+        first = world.operator()
+        await world.until(lambda: len(world.oracle.activated) == 3, "half of them")
+        await first.kill()
+        world.operator(epoch=2)
+        await world.finished(rollout, "succeeded")
+        starts = [t.status.started_at for t in world.targets()]
+        gaps = [later - sooner for sooner, later in pairwise(t for t in starts if t is not None)]
+        second, half = timedelta(seconds=1), timedelta(seconds=0.5)
+        assert [gap >= second for gap in gaps[:2]] == [True, False], gaps
+        assert all(gap >= half for gap in gaps), gaps
 
 
 async def slow(world: World) -> Rollout:
