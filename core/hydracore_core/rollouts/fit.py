@@ -78,20 +78,21 @@ class _Fit:
         if begins == self._scope.now or not self._scope.window.open:
             return None
         closes = f"the window closes at {at(self._changes)}"
-        text = f"{self._who()} wait until {at(begins)}: {self._why()}, and {closes}"
+        text = f"{self._who('wait')} until {at(begins)}: {self._why()}, and {closes}"
         return Gate(DOES_NOT_FIT, text)
 
     def _too_short(self) -> str:
         found = islice(openings(self._scope.now, self._window), LOOKED_AT)
         longest = max(one.ends - one.begins for one in found if one.ends is not None)
         return (
-            f"{self._who()} find no window: {self._why()}, and the longest to come has "
+            f"{self._who('find')} no window: {self._why()}, and the longest to come has "
             f"{lasting(longest)}. Make a window longer, or roll out with overrideWindow"
         )
 
-    def _who(self) -> str:
+    def _who(self, verb: str) -> str:
         names = [target.spec.instance_name for target in self._rollout.waiting]
-        return f"{count(len(names), 'target')} ({listed(names)})"
+        ending = "s" if len(names) == 1 else ""
+        return f"{count(len(names), 'target')} ({listed(names)}) {verb}{ending}"
 
     def _why(self) -> str:
         return f"an update needs {lasting(self._needs)} (p95 of {self._observed.number})"

@@ -81,6 +81,12 @@ def test_it_says_who_misses_this_window_why_and_until_when() -> None:
     )
 
 
+def test_one_that_misses_it_waits_alone() -> None:
+    mine = owner()
+    alone = {"targets": [target(mine, FLEET[0]), took(40)]}
+    assert "1 target (a-0) waits until 2026-03-02 22:00Z" in told(decide(mine, left=20, **alone))[2]
+
+
 def test_while_others_are_in_flight_it_says_the_same() -> None:
     mine = owner()
     flying = target(
