@@ -7,8 +7,9 @@ from datetime import datetime
 from sqlalchemy import delete, select, update
 
 from hydracore_history.database import Database
-from hydracore_history.records import Credential
-from hydracore_history.tables import CredentialRow
+from hydracore_history.records import Credential, StageReport
+from hydracore_history.stages import report_of
+from hydracore_history.tables import CredentialRow, StageRow
 
 
 class Credentials:
@@ -47,6 +48,13 @@ class Credentials:
         async with self._database.read() as session:
             row = await session.get(CredentialRow, instance_id)
         return _record(row)
+
+    async def with_stage(self, instance_id: str) -> tuple[Credential | None, StageReport | None]:
+        """Return an instance's credential and its newest stage report, as of one moment."""
+        async with self._database.read() as session:
+            credential = await session.get(CredentialRow, instance_id)
+            stage = await session.get(StageRow, instance_id)
+        return _record(credential), report_of(stage)
 
     async def by_token_hash(self, token_hash: str) -> Credential | None:
         """Return whose bootstrap token this is; None if unknown or ended."""

@@ -55,12 +55,16 @@ class Stages:
     async def latest(self, instance_id: str) -> StageReport | None:
         """Return the newest report, or None."""
         async with self._database.read() as session:
-            row = await session.get(StageRow, instance_id)
-        if row is None:
-            return None
-        return StageReport(row.instance_id, row.stage, row.seq, row.level, row.message, row.since)
+            return report_of(await session.get(StageRow, instance_id))
 
     async def remove(self, instance_id: str) -> None:
         """Forget an instance's newest report; its provision log stays."""
         async with self._database.write() as session:
             await session.execute(delete(StageRow).where(StageRow.instance_id == instance_id))
+
+
+def report_of(row: StageRow | None) -> StageReport | None:
+    """Return what a row says; None without one."""
+    if row is None:
+        return None
+    return StageReport(row.instance_id, row.stage, row.seq, row.level, row.message, row.since)

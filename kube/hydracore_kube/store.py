@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
 import structlog
@@ -39,7 +39,7 @@ class ObjectStore(Generic[R]):
         ready: Set once the first complete list is in.
     """
 
-    def __init__(self, kind: type[R], *, index: Callable[[R], str | None] | None = None) -> None:
+    def __init__(self, kind: type[R], *, index: Callable[[R], Hashable] | None = None) -> None:
         """Make an empty store.
 
         Args:
@@ -48,7 +48,7 @@ class ObjectStore(Generic[R]):
         """
         self.kind = kind
         self._index = index
-        self._indexed: dict[str, dict[str, R]] = defaultdict(dict)
+        self._indexed: dict[Hashable, dict[str, R]] = defaultdict(dict)
         self.ready = asyncio.Event()
         self._objects: dict[str, R] = {}
         self._by_namespace: dict[str, dict[str, R]] = defaultdict(dict)
@@ -74,9 +74,13 @@ class ObjectStore(Generic[R]):
         """Return the objects of a namespace, in no order."""
         return list(self._by_namespace.get(namespace, {}).values())
 
-    def indexed(self, value: str) -> list[R]:
+    def indexed(self, value: Hashable) -> list[R]:
         """Return the objects of which the index says this value, in no order."""
         return list(self._indexed.get(value, {}).values())
+
+    def groups(self) -> Mapping[Any, Mapping[str, R]]:
+        """Return all objects of which the index says anything: by that, then by key. Read only."""
+        return self._indexed
 
     def all(self) -> list[R]:
         """Return every object, in no order."""

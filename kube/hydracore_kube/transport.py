@@ -12,6 +12,7 @@ import aiohttp
 import orjson
 from kubernetes.aio.client import ApiClient
 
+from hydracore_crds import Instance, RolloutTarget
 from hydracore_kube.connection import auth_headers, load_configuration, open_api_client
 from hydracore_kube.errors import Malformed, Unavailable, error_from_status
 
@@ -19,6 +20,11 @@ Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 READ_ATTEMPTS = 4
 READ_BACKOFF_SECONDS = 0.1
 MAX_RETRY_AFTER_SECONDS = 5.0
+MANY = frozenset({Instance.KIND.plural, RolloutTarget.KIND.plural})
+"""Kinds of which there are thousands."""
+FEW_CONNECTIONS = 8
+"""Requests at once for all others. Leases, ledgers and rollouts are few and hold up much: they must
+not wait behind hundreds of statuses of those."""
 TURN_SECONDS = 30.0
 """For how long a request may wait until one of those before it is done."""
 MAX_ANSWER_BYTES = 256 * 1024 * 1024
@@ -27,6 +33,8 @@ MERGE_PATCH = "application/merge-patch+json"
 
 class Transport:
     """Requests to one API server over a bounded pool of connections.
+
+    Objects of which there are thousands, and all others, take turns apart.
 
     Writes are sent once. Reads are sent up to four times while the server is unavailable.
     """
@@ -48,6 +56,7 @@ class Transport:
         )
         # aiohttp's own pool lets late comers overtake those who wait, for seconds under load.
         self._turns = asyncio.Semaphore(connections)
+        self._few = asyncio.Semaphore(FEW_CONNECTIONS)
         self._sleep = sleep
         self._jitter = jitter
         self.host = str(api.configuration.host).rstrip("/")
@@ -62,7 +71,7 @@ class Transport:
             kubeconfig: Path of a kubeconfig, or None for the service account of the pod.
             user_agent: What the API server's logs call us.
             timeout_seconds: Deadline of each request but watches.
-            connections: Most connections at once.
+            connections: Most requests at once for objects of which there are thousands.
 
         Raises:
             KubeconfigError: The configuration cannot be used.
@@ -115,7 +124,7 @@ class Transport:
         self, method: Method, path: str, params: dict[str, str] | None, body: Any
     ) -> Any:
         async with (
-            self._turn(f"{method} {path}"),
+            self._turn(method, path),
             self.exchange(method, path, params=params, body=body) as response,
         ):
             data = await _read(response, f"{method} {path}")
@@ -125,16 +134,18 @@ class Transport:
             raise Malformed(f"{method} {path}: the answer is no JSON ({fault})") from fault
 
     @asynccontextmanager
-    async def _turn(self, what: str) -> AsyncIterator[None]:
+    async def _turn(self, method: Method, path: str) -> AsyncIterator[None]:
+        turns = self._few if MANY.isdisjoint(path.split("/")) else self._turns
         try:
             async with asyncio.timeout(TURN_SECONDS):
-                await self._turns.acquire()
+                await turns.acquire()
         except TimeoutError as fault:
-            raise Unavailable(f"{what}: too many requests are under way, nothing sent") from fault
+            what = f"{method} {path}: too many requests are under way, nothing sent"
+            raise Unavailable(what) from fault
         try:
             yield
         finally:
-            self._turns.release()
+            turns.release()
 
     @asynccontextmanager
     async def exchange(

@@ -10,6 +10,7 @@ from typing import Any
 from hydracore_agentclient import AgentClient, ControlPlaneKey
 from hydracore_artifacts.signing import TrustedKeys
 from hydracore_artifacts.store import ArtifactStore
+from hydracore_core.rollouts.filing import shelf_of
 from hydracore_crds import (
     Bundle,
     Instance,
@@ -44,7 +45,9 @@ class Stores:
         default_factory=lambda: ObjectStore(InstanceAction)
     )
     rollouts: ObjectStore[Rollout] = field(default_factory=lambda: ObjectStore(Rollout))
-    targets: ObjectStore[RolloutTarget] = field(default_factory=lambda: ObjectStore(RolloutTarget))
+    targets: ObjectStore[RolloutTarget] = field(
+        default_factory=lambda: ObjectStore(RolloutTarget, index=shelf_of)
+    )
     policies: ObjectStore[UpdatePolicy] = field(default_factory=lambda: ObjectStore(UpdatePolicy))
     bundles: ObjectStore[Bundle] = field(default_factory=lambda: ObjectStore(Bundle))
     classes: ObjectStore[InstanceClass] = field(default_factory=lambda: ObjectStore(InstanceClass))

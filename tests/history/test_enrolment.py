@@ -166,6 +166,19 @@ async def test_the_life_of_a_credential(history: History, at: datetime) -> None:
     assert await credentials.get("i-1") is None
 
 
+async def test_credential_and_stage_are_read_together(history: History, at: datetime) -> None:
+    credentials, stages = history.credentials, history.stages
+    assert await credentials.with_stage("i-1") == (None, None)
+    await record(history, 1, at)
+    assert await credentials.with_stage("i-1") == (None, await stages.latest("i-1"))
+    await arm(history, "t1")
+    credential, stage = await credentials.with_stage("i-1")
+    assert credential is not None
+    assert stage is not None
+    assert (credential.name, stage.stage) == ("one", "booting")
+    assert await credentials.with_stage("i-2") == (None, None)
+
+
 async def test_a_key_is_issued_to_one_of_many(history: History, at: datetime) -> None:
     await arm(history, "t1")
     issued = await asyncio.gather(

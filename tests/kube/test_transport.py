@@ -123,7 +123,29 @@ async def test_requests_take_turns_in_the_order_in_which_they_came() -> None:
         return web.json_response({})
 
     async with _serve(handler, [], connections=2) as transport:
-        paths = [f"/{n:02}" for n in range(30)]
+        paths = [f"/rollouttargets/{n:02}" for n in range(30)]
         await asyncio.gather(*(transport.json("POST", path, body={}) for path in paths))
     assert most == 2
     assert all(abs(arrived.index(path) - n) <= 1 for n, path in enumerate(paths))
+
+
+@pytest.mark.parametrize("path", ["/namespaces/x/configmaps/slots", "/namespaces/x/rollouts/r"])
+async def test_a_ledger_does_not_wait_behind_statuses(path: str) -> None:
+    held, arrived = asyncio.Event(), asyncio.Event()
+
+    async def handler(request: web.Request) -> web.Response:
+        if request.path.startswith("/rollouttargets/"):
+            arrived.set()
+            await held.wait()
+        return web.json_response({"path": request.path})
+
+    async with _serve(handler, [], connections=1) as transport:
+        statuses = [
+            asyncio.create_task(transport.json("PATCH", f"/rollouttargets/{n}", body={}))
+            for n in range(3)
+        ]
+        await arrived.wait()
+        ledger = await transport.json("PUT", path, body={})
+        held.set()
+        await asyncio.gather(*statuses)
+    assert ledger == {"path": path}

@@ -28,6 +28,15 @@ def instance_id(instance: Instance) -> str:
     return instance.spec.id or instance.metadata.uid
 
 
+def is_there(scope: TenantScope, target: RolloutTarget) -> bool:
+    """Whether the instance that a target is for is there, and is not being deleted."""
+    spec = target.spec
+    instance = scope.instances.get(spec.instance_name)
+    if instance is None or instance.metadata.deletion_timestamp is not None:
+        return False
+    return instance_id(instance) == spec.instance_id
+
+
 def updates_disabled(instance: Instance, policy: UpdatePolicy | None) -> bool:
     """Whether the effective policy forbids runtime updates."""
     return effective_mode("runtime", instance.spec.update_policy, policy).mode == "disabled"

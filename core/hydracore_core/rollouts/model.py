@@ -6,7 +6,7 @@ carries them out in the order given, and every intent can be repeated without ha
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
@@ -54,7 +54,7 @@ class TenantView:
         terminating: The namespace is being deleted, or is no tenant any more: nothing starts.
         policy: The tenant's UpdatePolicy named ``default``, if any.
         rollouts: All Rollouts of the namespace.
-        targets: All RolloutTargets of the namespace.
+        targets: All RolloutTargets of the namespace, best sorted (:class:`.filing.Filed`).
         instances: All Instances of the namespace.
         bundles: Bundles by name.
         slots: The ledger as it was last acknowledged by the API server. Every entry counts as
@@ -68,7 +68,7 @@ class TenantView:
     now: datetime
     policy: UpdatePolicy | None = None
     rollouts: Sequence[Rollout] = ()
-    targets: Sequence[RolloutTarget] = ()
+    targets: Collection[RolloutTarget] = ()
     instances: Sequence[Instance] = ()
     bundles: Mapping[str, Bundle] = field(default_factory=dict)
     slots: Sequence[Slot] = ()

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable
 
 from hydracore_core.rollouts.admission import admit
 from hydracore_core.rollouts.automatic import candidates, to_retry
-from hydracore_core.rollouts.instances import gone
+from hydracore_core.rollouts.instances import gone, is_there
 from hydracore_core.rollouts.model import Settle
 from hydracore_core.rollouts.retries import decide_retries, wanted
 from hydracore_core.rollouts.rollback import drop_waiting, take_back
@@ -106,13 +106,13 @@ def _wanted_still(
     scope: TenantScope, queued: Iterable[RolloutTarget], newer: Collection[str]
 ) -> list[RolloutTarget]:
     """Cancel those whose instance is gone, or is a newer rollout's; return the others."""
-    waiting, live = [], scope.live_ids
+    waiting = []
     for target in queued:
         spec = target.spec
         if spec.instance_name in newer:
             text = f"a newer rollout has instance {spec.instance_name}"
             scope.out.settle.append(_cancel(target, SUPERSEDED, text))
-        elif live.get(spec.instance_name) == spec.instance_id:
+        elif is_there(scope, target):
             waiting.append(target)
         else:
             text = gone(scope, target) or f"instance {spec.instance_name} was deleted"

@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 
 from hydracore_core.rollouts.expiry import is_tracked
+from hydracore_core.rollouts.instances import is_there
 from hydracore_core.rollouts.model import Settle, TakeBack, TakenBack, TargetDraft
 from hydracore_core.rollouts.scope import RolloutScope, TenantScope
 from hydracore_core.rollouts.wishes import rollback_asked_by
@@ -130,7 +131,7 @@ def _started(target: RolloutTarget) -> datetime:
 def _before(scope: TenantScope, target: RolloutTarget, newer: Collection[str]) -> Bundle | str:
     """Return the bundle that the instance ran before, or why it cannot be taken back."""
     name, digest = target.spec.instance_name, target.status.previous_bundle_hash
-    if scope.live_ids.get(name) != target.spec.instance_id:
+    if not is_there(scope, target):
         return SKIP_NOT_FOUND
     if name in newer:
         return SKIP_NEWER_ROLLOUT

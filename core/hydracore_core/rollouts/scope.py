@@ -169,7 +169,6 @@ class TenantScope:
         limit: How many slots there are.
         rollouts: All rollouts, oldest first.
         instances: Instances by name.
-        live_ids: REST ids of those that are not being deleted, by name.
         orphans: Targets whose rollout is gone (or is a namesake of theirs).
         slots: Ledger entries by task id.
         slot_targets: Targets that ledger entries name, by target name.
@@ -184,7 +183,6 @@ class TenantScope:
     limit: int
     rollouts: list[RolloutScope]
     instances: dict[str, Instance]
-    live_ids: dict[str, str]
     orphans: list[RolloutTarget] = field(default_factory=list)
     slots: dict[str, Slot] = field(default_factory=dict)
     slot_targets: dict[str, RolloutTarget] = field(default_factory=dict)

@@ -1,17 +1,17 @@
-"""Indexes a tenant's view, once for each plan and in one pass over its targets."""
+"""Indexes a tenant's view, once for each plan."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from hydracore_core.policies import parallel_limit
+from hydracore_core.rollouts.filing import Filed, filed
 from hydracore_core.rollouts.model import TenantView
 from hydracore_core.rollouts.removed import account
 from hydracore_core.rollouts.scope import RolloutScope, TenantScope, age_key, queue_key
 from hydracore_core.rollouts.wishes import cancel_mode
 from hydracore_core.windows import window_state
-from hydracore_crds import Instance, RolloutTarget
+from hydracore_crds import RolloutTarget
 
+_LIKELY = {"in_progress": 0, "queued": 1}
 _ByState = dict[str | None, list[RolloutTarget]]
 
 
@@ -28,10 +28,11 @@ def survey(view: TenantView) -> TenantScope:
         limit=parallel_limit(policy),
         rollouts=[RolloutScope(r, cancel_mode(r)) for r in sorted(view.rollouts, key=age_key)],
         instances={i.metadata.name: i for i in view.instances},
-        live_ids=_live_ids(view.instances),
         slots={slot.task_id: slot for slot in view.slots},
     )
-    _file_targets(scope)
+    targets = filed(view.targets)
+    _file_targets(scope, targets)
+    _find_slot_targets(scope, targets)
     _count_slots(scope)
     account(scope)
     if scope.window.wake_at is not None:
@@ -39,25 +40,20 @@ def survey(view: TenantView) -> TenantScope:
     return scope
 
 
-def _file_targets(scope: TenantScope) -> None:
-    """Put every target on its rollout's shelf. One tight loop: this is most of a plan's time."""
-    shelves = {
+def _file_targets(scope: TenantScope, targets: Filed) -> None:
+    """Put every target on its rollout's shelf, whole shelves at a time."""
+    rollouts = {
         r.name: (r.rollout.metadata.uid, r.by_state(), r.back.by_state()) for r in scope.rollouts
     }
-    wanted = {slot.target_name for slot in scope.slots.values()}
     nowhere: tuple[str, _ByState, _ByState] = ("", {}, {})
-    for target in scope.view.targets:
-        metadata = target.metadata
-        uid, shelf, back = shelves.get(target.spec.rollout_name, nowhere)
-        owners = metadata.owner_references
+    for shelf, found in targets.shelves.items():
+        uid, forward, back = rollouts.get(shelf.rollout, nowhere)
         # Owned by another uid: left by a deleted rollout of the same name.
-        mine = not owners or owners[0].uid == uid or any(o.uid == uid for o in owners)
-        if shelf and mine:
-            (shelf if target.spec.rollback_of is None else back)[target.status.state].append(target)
+        mine = not shelf.owners or uid in shelf.owners
+        if forward and mine:
+            (back if shelf.back else forward)[shelf.state].extend(found)
         else:
-            scope.orphans.append(target)
-        if metadata.name in wanted:
-            scope.slot_targets[metadata.name] = target
+            scope.orphans.extend(found)
     scope.orphans.sort(key=queue_key)
     for rollout in scope.rollouts:
         rollout.in_progress.sort(key=queue_key)
@@ -65,13 +61,16 @@ def _file_targets(scope: TenantScope) -> None:
         rollout.returning = rollout.back.working
 
 
-def _live_ids(instances: Iterable[Instance]) -> dict[str, str]:
-    """Return the REST ids of instances that are not being deleted, by name."""
-    return {
-        instance.metadata.name: instance.spec.id or instance.metadata.uid
-        for instance in instances
-        if instance.metadata.deletion_timestamp is None
-    }
+def _find_slot_targets(scope: TenantScope, targets: Filed) -> None:
+    """Find the targets that the ledger names; nearly all of them are in progress or queued."""
+    wanted = {slot.target_name for slot in scope.slots.values()}
+    for shelf in sorted(targets.shelves, key=lambda shelf: _LIKELY.get(shelf.state, len(_LIKELY))):
+        for target in targets.shelves[shelf]:
+            if not wanted:
+                return
+            if target.metadata.name in wanted:
+                wanted.discard(target.metadata.name)
+                scope.slot_targets[target.metadata.name] = target
 
 
 def _count_slots(scope: TenantScope) -> None:

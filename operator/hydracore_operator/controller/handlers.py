@@ -72,14 +72,26 @@ def _register(
     kind = store.kind
     group, _, version = str(kind.model_fields["api_version"].default).rpartition("/")
 
-    async def feed(event: Any, **_: Any) -> None:
+    def is_news(event: Any, **_: Any) -> bool:
+        """Whether it is more than the echo of a write whose answer is in the store already.
+
+        kopf asks before it sets about calling a handler, which costs more than all else here.
+        """
         seen(kind)
-        if event["type"] != "DELETED" and store.held(event["object"].get("metadata") or {}):
-            return  # the echo of a write whose answer is in the store already
+        if event["type"] == "DELETED":
+            return True
+        return store.held(event["object"].get("metadata") or {}) is None
+
+    async def feed(event: Any, **_: Any) -> None:
         obj = try_parse(kind, event["object"])
         if obj is not None:
             store.apply(event["type"], obj)
 
     kopf.on.event(
-        group, version, kind.KIND.plural, id=f"feed-{kind.KIND.plural}", registry=registry
+        group,
+        version,
+        kind.KIND.plural,
+        id=f"feed-{kind.KIND.plural}",
+        when=is_news,
+        registry=registry,
     )(feed)

@@ -130,7 +130,8 @@ class Wakeups:
         """Wake the Instance, its tenant and actions, and Bundles that wait to be let go of."""
         obj = new or old
         if obj is not None:
-            self.queues.instances.add(obj.key)
+            if old is None or new is None or not _only_told(old, new):
+                self.queues.instances.add(obj.key)
             self._tenant(obj)
             self._open_actions(obj.metadata.namespace or "", obj.metadata.name)
             self._deleting_bundles()
@@ -268,6 +269,21 @@ class Wakeups:
         for bundle in self.stores.bundles.all():
             if bundle.deleting:
                 self.queues.bundles.add(bundle.key)
+
+
+def _only_told(old: Instance, new: Instance) -> bool:
+    """Whether only the status has changed, of an Instance that was ready before and after.
+
+    Its own reconcile has written that, in one write that leaves nothing to do. Until it is ready,
+    a reconcile goes on from what the one before has stored.
+    """
+
+    def wanted(one: Instance) -> tuple[object, ...]:
+        meta = one.metadata
+        return (meta.uid, meta.generation, meta.labels, meta.annotations, meta.finalizers)
+
+    ready = old.status.ready_at is not None and new.status.ready_at is not None
+    return ready and old.status.state == new.status.state and wanted(old) == wanted(new)
 
 
 def _version_matters(old: Instance, new: Instance) -> bool:

@@ -46,8 +46,8 @@ POLL = timedelta(seconds=2)
 async def enrolment(scope: Scope) -> bool:
     """Read credential and stage. Where SQL is away, what was known before still holds."""
     try:
-        scope.credential = await scope.ctx.history.credentials.get(scope.instance_id)
-        scope.stage = await scope.ctx.history.stages.latest(scope.instance_id)
+        credentials = scope.ctx.history.credentials
+        scope.credential, scope.stage = await credentials.with_stage(scope.instance_id)
     except HistoryUnavailable as error:
         scope.history_problem = history_problem(error)
         scope.come_again(scope.history_problem.retry_after)

@@ -23,6 +23,7 @@ class PolicyReconciler:
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
         self._counted: dict[str, float] = {}
+        self._written: dict[str, tuple[object, ...]] = {}
 
     async def reconcile(self, key: str) -> datetime | None:
         """Write what holds now, where it differs; return when to look again.
@@ -36,10 +37,15 @@ class PolicyReconciler:
         policy = self._ctx.stores.policies.get(key)
         if policy is None or policy.deleting:
             self._counted.pop(key, None)
+            self._written.pop(key, None)
             return None
         now = self._ctx.now()
         wait = self._wait(key)
         window = window_state(policy, now)
+        again = [at for at in (window.wake_at, now + wait if wait else None) if at is not None]
+        tenant = self._ctx.stores.namespaces.get(policy.metadata.namespace or "")
+        if wait and self._written.get(key) == (policy.metadata.resource_version, window, tenant):
+            return min(again)
         status = self._status(policy, window, now, count=not wait)
         try:
             written = await self._ctx.kube.update_status(policy, status)
@@ -47,10 +53,10 @@ class PolicyReconciler:
             self._ctx.stores.policies.remove(key, policy.metadata.uid)
             return None
         self._ctx.stores.policies.upsert(written)
-        if wait:
-            return now + wait if window.wake_at is None else min(now + wait, window.wake_at)
-        self._counted[key] = self._ctx.clock.monotonic()
-        return window.wake_at
+        self._written[key] = (written.metadata.resource_version, window, tenant)
+        if not wait:
+            self._counted[key] = self._ctx.clock.monotonic()
+        return min(again, default=None)
 
     def _wait(self, key: str) -> timedelta:
         """Return how long the next count is put off."""

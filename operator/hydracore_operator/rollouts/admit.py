@@ -19,6 +19,7 @@ from hydracore_crds.rollout import RolloutStatus
 from hydracore_crds.rollout_target import RolloutTargetSpec
 from hydracore_kube import AlreadyExists, NotFound
 from hydracore_operator.controller.reconciler import RetryLater
+from hydracore_operator.rollouts.filed import targets_of
 from hydracore_operator.rollouts.tenant import Tenant
 from hydracore_operator.rollouts.writes import bounded
 
@@ -88,13 +89,23 @@ async def _create_all(tenant: Tenant, rollout: Rollout, drafts: Sequence[TargetD
         batch = drafts[first : first + BATCH]
         results = await bounded(
             [partial(_create, tenant, rollout, draft) for draft in batch],
-            at_once=tenant.timing.writes_at_once,
+            at_once=_at_once(tenant),
         )
         for result in results:
             if isinstance(result, Exception):
                 raise result
-        tenant.ctx.wake_tenant(tenant.namespace)
+        tenant.wake()
     return True
+
+
+def _at_once(tenant: Tenant) -> int:
+    """Return how many targets to create at once: few while enough wait to fill every slot anew.
+
+    Then the writes that fill slots come first; else new targets are what fills them.
+    """
+    queued = targets_of(tenant.ctx.stores, tenant.namespace).in_state("queued")
+    enough = sum(1 for _ in queued) >= max(1, tenant.limit)
+    return tenant.timing.creates_at_once if enough else tenant.timing.writes_at_once
 
 
 def draft_target(rollout: Rollout, draft: TargetDraft, digest: str) -> RolloutTarget:

@@ -106,6 +106,10 @@ class Executor:
         if kind is Start:
             await self._start(tenant, [i for i in intents if isinstance(i, Start)], applied)
             return
+        if kind is Track:  # hundreds, which write nothing
+            for intent in intents:
+                self._follow(tenant, intent, applied)
+            return
         jobs = [partial(self._one, tenant, intent, applied) for intent in intents]
         for result in await bounded(jobs, at_once=tenant.timing.writes_at_once):
             if isinstance(result, Exception):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from uuid import uuid4
 
@@ -133,12 +134,18 @@ class TenantReconciler:
         self._tenants.pop(tenant.namespace, None)
 
     async def _pace(self, tenant: Tenant) -> None:
-        """Let a little time pass between two passes, so that one write serves many targets."""
-        timing = self._timing
-        pause = max(timing.coalesce, timing.load_factor * tenant.pass_seconds)
+        """Let a little time pass between two passes, so that one write serves many targets.
+
+        It is cut short, but not to nothing, as soon as there are many slots to fill.
+        """
+        timing, took = self._timing, tenant.pass_seconds
         since = self._ctx.clock.monotonic() - tenant.pass_ended
-        if since < min(pause, timing.coalesce_max):
-            await asyncio.sleep(min(pause, timing.coalesce_max) - since)
+        await asyncio.sleep(timing.pause(took, hurry=True) - since)
+        rest = timing.pause(took, hurry=False) - (self._ctx.clock.monotonic() - tenant.pass_ended)
+        if rest > 0 and not tenant.hurry.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(tenant.hurry.wait(), rest)
+        tenant.hurry.clear()
 
     async def _pass(
         self, tenant: Tenant, *, last: bool

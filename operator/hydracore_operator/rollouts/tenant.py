@@ -20,6 +20,7 @@ from hydracore_crds.update_policy import DEFAULT_NAME
 from hydracore_operator.context import Context, NotLeader
 from hydracore_operator.rollouts.entries import UNKNOWN_EPOCH, Entry
 from hydracore_operator.rollouts.errands import Errands
+from hydracore_operator.rollouts.filed import targets_of
 from hydracore_operator.rollouts.ledger import Ledger
 from hydracore_operator.rollouts.timing import Timing
 from hydracore_operator.rollouts.writes import TargetDecision, Writes
@@ -105,6 +106,7 @@ class Tenant:
         looked: Uids of rollouts for which the Instances were listed afresh.
         pass_seconds: How long the last pass took.
         pass_ended: When it ended, by the loop's clock.
+        hurry: Set when the next pass can fill so many slots that it shall come soon.
         limit: How many slots there are, as the last plan found.
         began: What history has said of rollouts, by uid.
         errands: What asks history.
@@ -127,6 +129,7 @@ class Tenant:
     looked: set[str] = field(default_factory=set)
     pass_seconds: float = 0.0
     pass_ended: float = float("-inf")
+    hurry: asyncio.Event = field(default_factory=asyncio.Event)
     limit: int = 0
     began: dict[str, Began] = field(default_factory=dict)
     errands: Errands = field(init=False)
@@ -138,7 +141,7 @@ class Tenant:
         self.errands = Errands(
             self.ctx.clock,
             pause=self.timing.retry,
-            ended=lambda: self.ctx.wake_tenant(self.namespace),
+            ended=self.wake,
         )
 
     async def close(self) -> None:
@@ -184,12 +187,21 @@ class Tenant:
         forward = target.spec.rollback_of is None
         return not forward or (status.halt_reason is None and status.rollback is None)
 
+    def wake(self) -> None:
+        """Have a pass made, soon if many slots are empty: something has come for them."""
+        empty = self.limit - len(self.ledger) + len(self.freeing)
+        if empty >= self.limit * self.timing.many:
+            self.hurry.set()
+        self.ctx.wake_tenant(self.namespace)
+
     def free(self, task_id: str) -> None:
         """Let the next ledger write free this slot; it counts as free from now on."""
         if task_id in self.ledger.entries:
             self.freeing.add(task_id)
         self.posted.discard(task_id)
         self.starting.discard(task_id)
+        if len(self.freeing) >= self.limit * self.timing.many:
+            self.hurry.set()
         self.ctx.wake_tenant(self.namespace)
 
     def may_send(self, task_id: str) -> bool:
@@ -214,9 +226,9 @@ class Tenant:
         are fenced like those of an older leader.
         """
         found: dict[str, Entry] = {}
-        for target in self.ctx.stores.targets.in_namespace(self.namespace):
+        for target in targets_of(self.ctx.stores, self.namespace).in_state("in_progress"):
             status = target.status
-            if status.state != "in_progress" or status.task_id is None or status.deadline is None:
+            if status.task_id is None or status.deadline is None:
                 continue
             known = status.task_id in self.ledger.entries or status.task_id in self.freeing
             if known or status.deadline <= now:

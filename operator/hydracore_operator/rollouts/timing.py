@@ -32,8 +32,12 @@ class Timing:
         load_factor: A pass that took t is followed by a pause of at least this times t: planning
             for thousands of targets leaves the orders themselves their time, and one ledger write
             serves more of them.
+        hurry_factor: Likewise where there are many slots to fill.
+        many: This share of a tenant's slots is many: a pass that fills them is worth its cost.
         retry: Wait before a failed write to the API server or to SQL is tried again.
         writes_at_once: Writes to the API server that one pass has under way at once.
+        creates_at_once: Targets that are created at once while there are enough to fill every slot
+            anew, so that those that are there start and end meanwhile.
         conflicts: How often one status write is decided again after a conflict.
         passes: How often one reconcile plans again before it yields to other tenants.
     """
@@ -47,14 +51,27 @@ class Timing:
     clock_grace: float = 5.0
     fence_after: float = 2.0
     start_patience: float = 30.0
-    counts_every: float = 1.0
+    counts_every: float = 1.5
     coalesce: float = 0.025
     coalesce_max: float = 0.5
-    load_factor: float = 10.0
+    load_factor: float = 20.0
+    hurry_factor: float = 3.0
+    many: float = 0.1
     retry: float = 2.0
     writes_at_once: int = 32
+    creates_at_once: int = 8
     conflicts: int = 20
     passes: int = 6
+
+    def pause(self, took: float, *, hurry: bool) -> float:
+        """Return the least time between the end of a pass and the beginning of the next.
+
+        Args:
+            took: What the pass took.
+            hurry: There are many slots to fill.
+        """
+        factor = self.hurry_factor if hurry else self.load_factor
+        return min(max(self.coalesce, factor * took), self.coalesce_max)
 
     def polls(self) -> Iterator[float]:
         """Yield the pauses between questions about one order: growing, then constant."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hydracore_core.rollouts.model import TenantView
 from hydracore_crds.update_policy import DEFAULT_NAME
+from hydracore_operator.rollouts.filed import targets_of
 from hydracore_operator.rollouts.tenant import Tenant
 
 
@@ -24,7 +25,7 @@ def build_view(tenant: Tenant) -> TenantView:
         now=tenant.ctx.now(),
         policy=stores.policies.get(f"{namespace}/{DEFAULT_NAME}"),
         rollouts=rollouts,
-        targets=stores.targets.in_namespace(namespace),
+        targets=targets_of(stores, namespace),
         instances=stores.instances.in_namespace(namespace),
         bundles={bundle.metadata.name: bundle for bundle in stores.bundles.all()},
         slots=tenant.ledger.slots(without=tenant.freeing),

@@ -267,3 +267,38 @@ def test_after_stop_nothing_is_woken(world: World) -> None:
     world.wakeups.stop()
     world.put(Instance, "i", "t")
     assert world.woken() == set()
+
+
+READY = {"state": "running", "readyAt": "2030-01-01T00:00:00Z"}
+
+
+def _ready(world: World, *, metadata: dict[str, Any] | None = None, **status: Any) -> set[str]:
+    world.put(Instance, "ok", "t", metadata=metadata or {}, status={**READY, **status})
+    return {key for key in world.woken() if key.startswith("instances:")}
+
+
+def test_what_is_written_of_a_ready_instance_does_not_wake_it_again(world: World) -> None:
+    _ready(world)
+    assert _ready(world, healthStatus="degraded") == set()
+    assert _ready(world, runtime={"version": "1.1.0", "bundleHash": SHA}) == set()
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"generation": 2},
+        {"annotations": {"hydracore.io/paused": "true"}},
+        {"labels": {"a": "b"}},
+        {"finalizers": ["x"]},
+        {"uid": "another"},
+    ],
+)
+def test_a_wish_wakes_a_ready_instance(world: World, metadata: dict[str, Any]) -> None:
+    _ready(world)
+    assert _ready(world, metadata=metadata) == {"instances:t/ok"}
+
+
+def test_a_ready_instance_in_another_state_is_woken(world: World) -> None:
+    _ready(world)
+    assert _ready(world, state="error") == {"instances:t/ok"}
+    assert _ready(world, readyAt=None) == {"instances:t/ok"}

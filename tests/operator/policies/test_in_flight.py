@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from hydracore_crds.base import find
 from hydracore_crds.rollout_target import RolloutTargetStatus
 from hydracore_operator.policies import PolicyReconciler
 from hydracore_operator.policies.reconciler import COUNT_EVERY
@@ -60,3 +61,20 @@ async def test_what_is_not_counted_is_written_at_once() -> None:
         await policies.reconcile(KEY)
         found = world.kube.current(world.policy)
         assert found.status.observed_generation == found.metadata.generation
+
+
+async def test_a_tenant_that_ends_is_told_while_a_count_is_put_off() -> None:
+    clock = FakeClock()
+    async with World(instances=1, clock=clock) as world:
+        operator = world.operator(run=False)
+        policies = PolicyReconciler(operator.ctx)
+        await policies.reconcile(KEY)
+        await policies.reconcile(KEY)
+        found = operator.ctx.stores.namespaces.get("acme")
+        assert found is not None
+        metadata = found.metadata.model_copy(update={"labels": {}, "resource_version": "99999"})
+        operator.ctx.stores.namespaces.upsert(found.model_copy(update={"metadata": metadata}))
+        await policies.reconcile(KEY)
+        accepted = find(world.kube.current(world.policy).status.conditions, "Accepted")
+        assert accepted is not None
+        assert accepted.reason == "NotATenant"

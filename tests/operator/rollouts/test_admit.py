@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from hydracore_crds import ObjectMeta, OwnerReference, RolloutTarget
 from hydracore_crds.base import API_VERSION
 from hydracore_crds.rollout_target import RolloutTargetSpec
 from hydracore_kube import Forbidden
 from hydracore_operator.rollouts.admit import BATCH
 from tests.operator.rollouts.builders import DIGEST
-from tests.operator.rollouts.world import World
+from tests.operator.rollouts.world import FAST, World
 
 CREATE = "create rollouttargets"
 
@@ -34,6 +36,32 @@ async def test_targets_start_while_others_are_still_being_created() -> None:
         await world.finished(rollout, "succeeded")
         assert world.kube.current(rollout).status.targets_created
         assert len(world.oracle.activated) == BATCH + 2
+
+
+@pytest.mark.parametrize(
+    ("limit", "later"), [(2, FAST.creates_at_once), (BATCH * 2, FAST.writes_at_once)]
+)
+async def test_few_are_created_at_once_while_enough_wait_for_all_slots(
+    limit: int, later: int
+) -> None:
+    async with World(instances=BATCH * 2, limit=limit) as world:
+        at_once, most = 0, [0, 0]
+
+        async def count(verb: str, name: str) -> None:
+            nonlocal at_once
+            if verb != CREATE:
+                return
+            at_once += 1
+            batch = int(name[-5:]) // BATCH
+            most[batch] = max(most[batch], at_once)
+            await asyncio.sleep(0.001)
+            at_once -= 1
+
+        world.kube.before = count
+        rollout = world.roll()
+        world.operator()
+        await world.finished(rollout, "succeeded")
+        assert most == [FAST.writes_at_once, later]
 
 
 async def test_an_instance_that_comes_later_joins_a_dynamic_rollout() -> None:
