@@ -3,8 +3,9 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-faults test-sweep bench up down verify generate lock
+.PHONY: help setup demo test test-faults test-sweep soak bench up down verify generate lock
 ARGS ?=
+MINUTES ?= 10
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +24,10 @@ test-faults: setup ## Run the tests that kill, freeze and cut (docs/reliability.
 
 test-sweep: setup ## Kill the operator at its n-th outgoing call, for every n (long)
 	@.venv/bin/pytest -n 2 --dist loadfile -m sweep $(ARGS)
+
+soak: setup ## Random rollout histories in virtual time for MINUTES (10), other ones in every run
+	@HYDRACORE_SOAK_MINUTES=$(MINUTES) .venv/bin/pytest -s -n 0 \
+		tests/operator/rollouts/model/test_model.py -k long_time $(ARGS)
 
 bench: setup ## Measure rollouts and REST (minutes; docs/performance.md tells what each figure means)
 	@.venv/bin/python -m bench $(ARGS)

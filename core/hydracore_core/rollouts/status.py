@@ -76,15 +76,17 @@ def compute(scope: TenantScope, rollout: RolloutScope) -> RolloutStatus:
     """Return the full status that a rollout should have now.
 
     A finished rollout keeps its status, also when some of its targets are removed later; only a
-    retry, or evidence about an uncertain target, changes it again.
+    retry, or evidence about an uncertain target, changes it again. One that was still being created
+    when the rollout ended is counted.
     """
     stored = rollout.rollout.status
     generation = rollout.rollout.metadata.generation
     counts = rollout.counts
     if rollout.over and stored.rollback == rollout.rollback and not _evidence(stored, counts):
-        if stored.observed_generation == generation:
+        kept = counts if _has_late_ones(stored, counts) else stored.counts
+        if (stored.observed_generation, stored.counts) == (generation, kept):
             return stored
-        return stored.model_copy(update={"observed_generation": generation})
+        return stored.model_copy(update={"observed_generation": generation, "counts": kept})
     phase = phase_of(rollout)
     rollback = _rollback(scope, rollout)
     return stored.model_copy(
@@ -128,6 +130,11 @@ def _evidence(stored: RolloutStatus, counts: Counts) -> bool:
         and stored.counts.total == counts.total
         and (stored.counts != counts)
     )
+
+
+def _has_late_ones(stored: RolloutStatus, counts: Counts) -> bool:
+    """Whether a finished rollout has got more targets than it ended with."""
+    return stored.counts is not None and counts.total > stored.counts.total
 
 
 def _first_start(rollout: RolloutScope) -> datetime | None:

@@ -21,6 +21,9 @@ _CANCELLED = Verdict("cancelled", conditions.CANCELLED, "cancelled before the or
 _PUT_BACK = Verdict(
     "queued", conditions.QUEUED, "the window closed before the order went out", None
 )
+_HELD_BACK = Verdict(
+    "queued", conditions.QUEUED, "the rollout was stopped before the order went out", None
+)
 
 
 class Offer:
@@ -47,8 +50,9 @@ class Offer:
         deadline = target.status.deadline
         if deadline is None or tenant.ctx.now() >= deadline:
             return self._never_received(target)
-        if not (rollout.spec.override_window or tenant.window_open()):
-            return await self._withdraw(endpoint, _PUT_BACK)
+        if not tenant.gate_open(rollout, target):
+            in_time = rollout.spec.override_window or tenant.window_open()
+            return await self._withdraw(endpoint, _HELD_BACK if in_time else _PUT_BACK)
         if not tenant.may_send(self._task_id):
             return None
         return await self._send(endpoint, self._order(rollout, target))

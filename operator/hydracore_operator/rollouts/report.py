@@ -8,7 +8,7 @@ from hydracore_core.rollouts.model import Report
 from hydracore_core.rollouts.status import is_urgent
 from hydracore_crds import Rollout, RolloutTarget
 from hydracore_crds.base import GROUP
-from hydracore_crds.rollout import RolloutStatus
+from hydracore_crds.rollout import FINAL_STATES, RolloutStatus
 from hydracore_operator.rollouts.tenant import Tenant
 
 log = structlog.get_logger(__name__)
@@ -40,6 +40,8 @@ async def report(tenant: Tenant, intent: Report) -> float | None:
 
     if intent.status.removed != seen.status.removed:
         await _confirm_removed(tenant, seen, intent.status)
+    if seen.status.state in FINAL_STATES and intent.status.state != seen.status.state:
+        await _confirm_reopened(tenant, seen)
 
     def decide(fresh: Rollout) -> RolloutStatus:
         if _basis(fresh) != basis:
@@ -58,18 +60,37 @@ async def _confirm_removed(tenant: Tenant, rollout: Rollout, status: RolloutStat
         OutdatedError: More targets are there than was thought.
         KubeError: They could not be listed.
     """
-    name, uid = rollout.metadata.name, rollout.metadata.uid
-    found, _ = await tenant.ctx.kube.list(
-        RolloutTarget, tenant.namespace, field_selector=f"spec.rolloutName={name}"
-    )
-    for target in found:
-        tenant.ctx.stores.targets.upsert(target)
+    uid = rollout.metadata.uid
+    found, _ = await _look(tenant, rollout)
     owned = sum(any(o.uid == uid for o in t.metadata.owner_references) for t in found)
     if status.counts is None or status.removed is None:
         raise OutdatedError(f"rollout {rollout.key}: what was removed is not counted")
     if owned + status.removed.total != status.counts.total:
         raise OutdatedError(f"rollout {rollout.key} has {owned} targets, not as many as was seen")
     log.warning("targets_deleted_by_hand", rollout=rollout.key, removed=status.removed.total)
+
+
+async def _confirm_reopened(tenant: Tenant, rollout: Rollout) -> None:
+    """Look afresh before a finished rollout changes its state.
+
+    Whoever led before and does not know it yet may have heard of the end of the rollout, and not
+    of those of its targets.
+
+    Raises:
+        OutdatedError: The targets are not what was thought.
+        KubeError: They could not be listed.
+    """
+    _, news = await _look(tenant, rollout)
+    if news:
+        raise OutdatedError(f"targets of rollout {rollout.key} were not known as they are")
+
+
+async def _look(tenant: Tenant, rollout: Rollout) -> tuple[list[RolloutTarget], bool]:
+    """Return a rollout's targets as they are stored, and whether that is news."""
+    selector = f"spec.rolloutName={rollout.metadata.name}"
+    found, _ = await tenant.ctx.kube.list(RolloutTarget, tenant.namespace, field_selector=selector)
+    news = [target for target in found if tenant.ctx.stores.targets.upsert(target)]
+    return found, bool(news)
 
 
 def _basis(rollout: Rollout) -> tuple[object, ...]:

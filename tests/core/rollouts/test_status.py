@@ -136,6 +136,16 @@ def test_evidence_after_a_belated_cancel_tells_how_it_ended_all_the_same() -> No
     assert status.counts.failed == 1
 
 
+def test_a_target_whose_creation_came_late_is_counted_and_changes_no_end() -> None:
+    """Its instance was deleted while it was being created; without it nothing was left to do."""
+    owner = rollout(admitted=True)
+    ended = finished(done(owner, FLEET[0], 0, "succeeded"), state="succeeded")
+    late = [done(owner, FLEET[0], 0, "succeeded"), done(owner, FLEET[1], 1, "cancelled")]
+    status = report(ended, *late)
+    assert status.counts == Counts(total=2, succeeded=1, cancelled=1)
+    assert status == ended.status.model_copy(update={"counts": status.counts})
+
+
 def test_a_cancel_after_the_end_changes_nothing_but_the_generation() -> None:
     owner = rollout(admitted=True)
     ended = finished(done(owner, FLEET[0], 0, "failed"))

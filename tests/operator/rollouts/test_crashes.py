@@ -97,6 +97,32 @@ async def test_a_blind_old_leader_starts_nothing_twice() -> None:
         assert all(world.oracle.activations_of(i) == 1 for i in world.agents.agents)
 
 
+async def test_a_blind_old_leader_does_not_reopen_what_has_finished() -> None:
+    """It hears that the rollout has succeeded, but not that its targets have."""
+    async with World(instances=2) as world:
+        for agent in world.all_agents():
+            agent.hold = True
+        rollout = world.roll()
+        old = world.operator(epoch=1, run=False)
+        while len(world.oracle.in_flight) < 2:
+            await old.engine.reconcile("acme")
+            await asyncio.sleep(0.005)
+        await old.engine._tenants["acme"].close()
+        world.kube._stores.remove(old.stores.targets)
+        world.operator(epoch=2)
+        await release_all(world, rollout)
+        written: list[str | None] = []
+
+        async def note(verb: str, _name: str) -> None:
+            if verb == "status rollouts":
+                written.append(world.state(rollout))
+
+        world.kube.after = note
+        await old.engine.reconcile("acme")
+        assert world.states() == ["succeeded"] * 2
+        assert set(written) <= {"succeeded"}
+
+
 async def test_a_lost_ledger_is_written_again() -> None:
     async with World(instances=3, limit=2) as world:
         for agent in world.all_agents():

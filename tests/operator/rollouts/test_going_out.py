@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from hydracore_crds import Rollout
 from hydracore_crds.policy_window import PolicyWindow
 from hydracore_crds.update_policy import MaintenanceWindow
 from hydracore_kube import Unavailable
@@ -18,6 +19,14 @@ from tests.operator.rollouts.world import World, reason
 OTHER_TASK = "00000000-0000-4000-8000-0000000000ff"
 CLOSED = MaintenanceWindow(start_hour_utc=2, end_hour_utc=3)
 DENIED = PolicyWindow(kind="deny", schedule="0 * * * *", duration="1h")
+
+
+def halt(world: World, rollout: Rollout) -> None:
+    """Store that a rollout is halted, as the operator does."""
+    found = world.kube.current(rollout)
+    said = {"halt_reason": "Halted", "halted_at": world.clock.now()}
+    status = found.status.model_copy(update=said)
+    world.kube.put(found.model_copy(update={"status": status}))
 
 
 async def test_a_window_that_closes_before_the_order_holds_it_back() -> None:
@@ -38,6 +47,24 @@ async def test_a_window_that_closes_before_the_order_holds_it_back() -> None:
         world.kube.after = None
         world.kube.edit(world.policy, maintenance_window=None)
         await world.finished(rollout, "succeeded")
+
+
+@pytest.mark.parametrize("gate", ["pause", "halt"])
+async def test_a_rollout_that_is_stopped_before_the_order_keeps_it_back(gate: str) -> None:
+    """The agent cannot be reached when its target starts; when it is back, nothing may start."""
+    async with World(instances=1) as world:
+        world.agent(0).faults.silent = True
+        rollout = world.roll()
+        world.operator()
+        await world.until(lambda: reason(world, 0) == "Resolving", "the agent to be missed")
+        if gate == "pause":
+            world.kube.annotate(rollout, **{"hydracore.io/paused-by": "ada"})
+        else:
+            halt(world, rollout)
+        world.agent(0).faults.silent = False
+        await world.until(lambda: world.states() == ["queued"], "the target to be put back")
+        await world.until(lambda: not world.entries(), "the slot to be free")
+        assert world.oracle.accepted == []
 
 
 async def test_a_target_that_started_meanwhile_is_not_superseded() -> None:
@@ -92,10 +119,7 @@ async def test_a_gate_that_closes_before_in_progress_keeps_the_target_queued(gat
             elif gate == "pause":
                 world.kube.annotate(rollout, **{"hydracore.io/paused-by": "ada"})
             else:
-                found = world.kube.current(rollout)
-                halt = {"halt_reason": "Halted", "halted_at": world.clock.now()}
-                status = found.status.model_copy(update=halt)
-                world.kube.put(found.model_copy(update={"status": status}))
+                halt(world, rollout)
             raise Unavailable("away")
 
         world.kube.before = away

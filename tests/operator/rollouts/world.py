@@ -17,6 +17,7 @@ from hydracore_operator.controller.queue import WorkQueue
 from hydracore_operator.rollouts import TenantReconciler, Timing
 from hydracore_operator.rollouts.entries import Entry, decode
 from hydracore_operator.rollouts.ledger import ledger_name
+from hydracore_operator.rollouts.reconciler import new_task_id
 from hydracore_operator.settings import OperatorSettings
 from tests.operator.rollouts import builders
 from tests.operator.rollouts.builders import NS
@@ -107,10 +108,12 @@ class Operator:
         epoch: Callable[[], int] = lambda: 1,
         clock: Clock | None = None,
         timing: Timing = FAST,
+        queue: WorkQueue | None = None,
+        new_id: Callable[[], str] = new_task_id,
     ) -> None:
         self.clock = clock or SystemClock()
         self.stores = Stores()
-        self.queue = WorkQueue("tenants", clock=SystemClock())
+        self.queue = queue or WorkQueue("tenants", clock=SystemClock())
         self.ctx = Context(
             settings=settings(),
             kube=kube,
@@ -125,7 +128,7 @@ class Operator:
             wake_tenant=self.queue.add,
             clock=self.clock,
         )
-        self.engine = TenantReconciler(self.ctx, timing=timing)
+        self.engine = TenantReconciler(self.ctx, timing=timing, new_id=new_id)
         self._running: asyncio.Task[None] | None = None
         for store in self.stores.each():
             store.subscribe(self._wake)
