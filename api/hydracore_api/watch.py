@@ -12,6 +12,7 @@ from hydracore_crds import (
     Instance,
     InstanceAction,
     InstanceClass,
+    PlatformPolicy,
     Resource,
     Rollout,
     RolloutTarget,
@@ -103,6 +104,7 @@ class WatchCache:
         self.actions = ObjectStore(InstanceAction)
         self.rollouts = ObjectStore(Rollout)
         self.targets = ObjectStore(RolloutTarget)
+        self.platform = ObjectStore(PlatformPolicy)
         self.policies = ObjectStore(UpdatePolicy)
         self.bundles = ObjectStore(Bundle)
         self.classes = ObjectStore(InstanceClass)
@@ -121,6 +123,7 @@ class WatchCache:
             self.namespaces,
             self.classes,
             self.bundles,
+            self.platform,
             self.policies,
             self.instances,
             self.actions,

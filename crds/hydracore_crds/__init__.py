@@ -10,6 +10,7 @@ from hydracore_crds.bundle import Bundle
 from hydracore_crds.instance import Instance
 from hydracore_crds.instance_action import InstanceAction
 from hydracore_crds.instance_class import InstanceClass
+from hydracore_crds.platform_policy import PlatformPolicy
 from hydracore_crds.rollout import Rollout
 from hydracore_crds.rollout_target import RolloutTarget
 from hydracore_crds.update_policy import UpdatePolicy
@@ -17,6 +18,7 @@ from hydracore_crds.update_policy import UpdatePolicy
 KINDS: tuple[type[Resource], ...] = (
     InstanceClass,
     Bundle,
+    PlatformPolicy,
     UpdatePolicy,
     Instance,
     InstanceAction,
@@ -34,6 +36,7 @@ __all__ = [
     "InstanceClass",
     "ObjectMeta",
     "OwnerReference",
+    "PlatformPolicy",
     "Resource",
     "Rollout",
     "RolloutTarget",

@@ -86,6 +86,13 @@ PUSH_IN_PROGRESS = "PushInProgress"
 """What would interrupt a push (a deletion, an action) waits until the rollout engine has settled
 the push to this instance."""
 
+# ---- PlatformPolicy, and what tenants read of it ------------------------------------------------
+FROZEN = "Frozen"
+"""Nothing starts in any tenant. Also an UpdatePolicy's, from the first freeze that it sees."""
+PLATFORM_FROZEN = "PlatformFrozen"
+"""Those who run the platform have stopped every start of updates; the message says why."""
+NOT_FROZEN = "NotFrozen"
+
 # ---- UpdatePolicy ------------------------------------------------------------------------------
 ACCEPTED = "Accepted"
 VALID = "Valid"

@@ -16,6 +16,7 @@ from hydracore_crds import (
     Instance,
     InstanceAction,
     InstanceClass,
+    PlatformPolicy,
     Rollout,
     RolloutTarget,
     UpdatePolicy,
@@ -48,6 +49,9 @@ class Stores:
     targets: ObjectStore[RolloutTarget] = field(
         default_factory=lambda: ObjectStore(RolloutTarget, index=shelf_of)
     )
+    platform: ObjectStore[PlatformPolicy] = field(
+        default_factory=lambda: ObjectStore(PlatformPolicy)
+    )
     policies: ObjectStore[UpdatePolicy] = field(default_factory=lambda: ObjectStore(UpdatePolicy))
     bundles: ObjectStore[Bundle] = field(default_factory=lambda: ObjectStore(Bundle))
     classes: ObjectStore[InstanceClass] = field(default_factory=lambda: ObjectStore(InstanceClass))
@@ -59,6 +63,7 @@ class Stores:
             self.namespaces,
             self.classes,
             self.bundles,
+            self.platform,
             self.policies,
             self.instances,
             self.actions,

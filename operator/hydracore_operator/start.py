@@ -19,7 +19,7 @@ from hydracore_history import History, HistoryError, HistoryUnavailable
 from hydracore_kube import KubeClient, KubeconfigError
 from hydracore_operator.clock import Clock
 from hydracore_operator.context import FIELD_MANAGER, Context, NotLeader, Stores
-from hydracore_operator.controller.wakeups import Queues
+from hydracore_operator.controller.queues import Queues
 from hydracore_operator.leadership.epochs import EpochRecord
 from hydracore_operator.leadership.leader import Elector
 from hydracore_operator.llm import LlmFileError, load_llm

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from hydracore_operator.context import Context
+from hydracore_operator.controller.queues import Queues
 from hydracore_operator.controller.reconciler import Closable, Loop, Measured, Reconciler
-from hydracore_operator.controller.wakeups import Queues, Wakeups
+from hydracore_operator.controller.wakeups import Wakeups
 
 NOTIFICATION_WORKERS = 8
 """Tenants that are told at once; receivers may be slow, and each of these waits for some."""
@@ -24,6 +25,7 @@ class Factories:
     instances: Callable[[Context], Reconciler]
     actions: Callable[[Context], Reconciler]
     bundles: Callable[[Context], Reconciler]
+    platform: Callable[[Context], Reconciler]
     policies: Callable[[Context], Reconciler]
     tenants: Callable[[Context], Reconciler]
     archive: Callable[[Context], Reconciler]
@@ -45,6 +47,7 @@ def default_factories() -> Factories:
     from hydracore_operator.health import HealthLoop, Together, Verdicts  # noqa: PLC0415
     from hydracore_operator.instances import Collector, InstanceReconciler  # noqa: PLC0415
     from hydracore_operator.notifications import NotificationReconciler  # noqa: PLC0415
+    from hydracore_operator.platform import PlatformReconciler  # noqa: PLC0415
     from hydracore_operator.policies import PolicyReconciler  # noqa: PLC0415
     from hydracore_operator.rollouts import TenantReconciler  # noqa: PLC0415
 
@@ -53,6 +56,7 @@ def default_factories() -> Factories:
         instances=lambda ctx: InstanceReconciler(ctx, verdicts=verdicts),
         actions=ActionReconciler,
         bundles=BundleReconciler,
+        platform=PlatformReconciler,
         policies=PolicyReconciler,
         tenants=TenantReconciler,
         archive=lambda ctx: ArchiveReconciler(ctx, archived_kinds(ctx)),
@@ -90,6 +94,7 @@ class Wiring:
         workers = ctx.settings.workers
         self._work = (
             (queues.bundles, factories.bundles(ctx), workers),
+            (queues.platform, factories.platform(ctx), 1),
             (queues.policies, factories.policies(ctx), workers),
             (queues.instances, factories.instances(ctx), workers),
             (queues.actions, factories.actions(ctx), workers),

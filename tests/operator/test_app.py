@@ -50,6 +50,7 @@ class Recorder:
             instances=self._build("instances"),
             actions=self._build("actions"),
             bundles=self._build("bundles"),
+            platform=self._build("platform"),
             policies=self._build("policies"),
             tenants=self._build("tenants"),
             archive=self._build("archive"),
@@ -270,7 +271,7 @@ async def test_status_is_served(settings: OperatorSettings, free_port: int) -> N
         async with session.get(f"http://{address}/status") as answer:
             status = json.loads(await answer.text())
     assert status["leading"] is True
-    work = {"bundles", "policies", "instances", "actions", "tenants"}
+    work = {"bundles", "platform", "policies", "instances", "actions", "tenants"}
     assert set(status["queues"]) == work | {"archive", "notifications", "auto"}
 
 

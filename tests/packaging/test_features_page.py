@@ -9,7 +9,7 @@ from hydracore_devcluster.layout import ProjectLayout
 
 _ROW = re.compile(r"^\| (?P<feature>[^|]+) \| (?P<what>[^|]+) \| (?P<tests>.+) \|$", re.MULTILINE)
 _TEST = re.compile(r"\[`(?P<name>test_\w+)`\]\(\.\./(?P<path>tests/[\w/]+\.py)\)")
-ROWS = 26
+ROWS = 28
 
 
 def test_every_feature_has_tests_and_every_test_is_there(project: ProjectLayout) -> None:

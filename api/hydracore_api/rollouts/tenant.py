@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hydracore_api.services import Services
 from hydracore_core.rollouts.model import TenantView
+from hydracore_crds.platform_policy import DEFAULT_NAME as PLATFORM_DEFAULT
 from hydracore_crds.update_policy import DEFAULT_NAME
 
 
@@ -18,6 +19,7 @@ def view_of(services: Services, namespace: str) -> TenantView:
         namespace=namespace,
         now=services.now(),
         policy=cache.policies.get(f"{namespace}/{DEFAULT_NAME}"),
+        platform=cache.platform.get(PLATFORM_DEFAULT),
         rollouts=cache.rollouts.in_namespace(namespace),
         targets=cache.targets.in_namespace(namespace),
         instances=cache.instances.in_namespace(namespace),

@@ -17,10 +17,12 @@ from hydracore_api.updates.schemas import (
 )
 from hydracore_api.updates.windows import window_views, windows_spec
 from hydracore_api.wire import Body
+from hydracore_core.platform.freeze import Freeze, freeze_of
 from hydracore_core.policies import effective_mode, parallel_limit, tenant_mode
 from hydracore_core.windows import window_state
 from hydracore_crds import Instance, ObjectMeta, UpdatePolicy
 from hydracore_crds.names import MANAGED_BY_LABEL
+from hydracore_crds.platform_policy import DEFAULT_NAME as PLATFORM_DEFAULT
 from hydracore_crds.update_policy import DEFAULT_NAME, MaintenanceWindow
 from hydracore_kube import AlreadyExists
 from hydracore_kube import Conflict as KubeConflict
@@ -38,7 +40,7 @@ def tenant_policy(services: Services, namespace: str) -> UpdatePolicy | None:
 
 def get_fleet(services: Services, principal: Principal) -> FleetPolicy:
     """Return the tenant's defaults."""
-    return fleet_view(tenant_policy(services, principal.namespace), services.now())
+    return _fleet(services, tenant_policy(services, principal.namespace))
 
 
 async def change_fleet(
@@ -55,18 +57,23 @@ async def change_fleet(
         old = await _read(services, principal.namespace)
         spec = _patch(change, old)
         if old is not None and not spec:
-            return fleet_view(old, services.now())
+            return _fleet(services, old)
         try:
             stored = await _write(services, principal.namespace, old, spec)
         except (KubeConflict, AlreadyExists, KubeNotFound):
             continue
         services.cache.policies.upsert(stored)
-        return fleet_view(stored, services.now())
+        return _fleet(services, stored)
     raise Conflict("The policy is being changed by others: try again")
 
 
-def fleet_view(policy: UpdatePolicy | None, now: datetime) -> FleetPolicy:
-    """Return a tenant's policy, and what holds by it at ``now``, as REST shows it."""
+def _fleet(services: Services, policy: UpdatePolicy | None) -> FleetPolicy:
+    freeze = freeze_of(services.cache.platform.get(PLATFORM_DEFAULT), services.now())
+    return fleet_view(policy, freeze, services.now())
+
+
+def fleet_view(policy: UpdatePolicy | None, freeze: Freeze | None, now: datetime) -> FleetPolicy:
+    """Return a tenant's policy, and what holds by it and a freeze at ``now``, as REST shows it."""
     window = policy.spec.maintenance_window if policy else None
     state = window_state(policy, now)
     return FleetPolicy(
@@ -81,6 +88,9 @@ def fleet_view(policy: UpdatePolicy | None, now: datetime) -> FleetPolicy:
         window_open=state.open,
         next_opens_at=None if state.open else state.next_change,
         window_message=state.why,
+        platform_frozen=freeze is not None,
+        platform_frozen_until=freeze.until if freeze is not None else None,
+        platform_message=freeze.why if freeze is not None else None,
     )
 
 

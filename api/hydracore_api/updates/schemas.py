@@ -62,6 +62,15 @@ class FleetPolicy(View):
         default=None, description="When they may next, if not now and if that is known."
     )
     window_message: str = Field(default="", description="Which window is open, or blocks.")
+    platform_frozen: bool = Field(
+        default=False,
+        description="Whether those who run the platform have stopped all updates; windows do not "
+        "count then.",
+    )
+    platform_frozen_until: UtcTime | None = Field(
+        default=None, description="When that ends by itself; null if it does not."
+    )
+    platform_message: str | None = Field(default=None, description="Why it is frozen.")
 
 
 class FleetPolicyChange(Body):

@@ -19,13 +19,15 @@ from hydracore_crds import (
     Bundle,
     Instance,
     ObjectMeta,
+    PlatformPolicy,
     Rollout,
     RolloutTarget,
     UpdatePolicy,
 )
 from hydracore_crds.base import API_VERSION
+from hydracore_crds.platform_policy import DEFAULT_NAME as PLATFORM_DEFAULT
 from hydracore_crds.update_policy import DEFAULT_NAME
-from hydracore_kube import AlreadyExists, KubeClient, NotFound
+from hydracore_kube import AlreadyExists, Forbidden, KubeClient, NotFound
 from hydracore_kube.paths import where_of
 
 Manifest = dict[str, Any]
@@ -127,8 +129,17 @@ async def _read(kube: KubeClient, namespace: str, bundle: str) -> TenantView:
         namespace=namespace,
         now=datetime.now(UTC),
         policy=next((one for one in policies if one.metadata.name == DEFAULT_NAME), None),
+        platform=await _platform(kube),
         rollouts=rollouts,
         targets=targets,
         instances=instances,
         bundles=bundles,
     )
+
+
+async def _platform(kube: KubeClient) -> PlatformPolicy | None:
+    """Return the platform's policy; None also for those whose rights end at their namespace."""
+    try:
+        return await kube.get(PlatformPolicy, PLATFORM_DEFAULT)
+    except (NotFound, Forbidden):
+        return None

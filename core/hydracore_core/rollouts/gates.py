@@ -9,6 +9,7 @@ from hydracore_crds.conditions import (
     CANCELLING,
     DELETING,
     PAUSED,
+    PLATFORM_FROZEN,
     QUEUED,
     WAITING_FOR_WINDOW,
 )
@@ -45,7 +46,7 @@ def _of_rollback(scope: TenantScope, rollout: RolloutScope) -> Gate | None:
     """Return the gate that holds up a rollback: neither a cancel nor the bundle does."""
     if rollout.rollout.deleting:
         return Gate(CANCELLING, f"cancelled by {cancelled_by(rollout.rollout)}")
-    return _paused(rollout) or _ending(scope) or _window(scope, rollout)
+    return _paused(rollout) or _ending(scope) or _frozen(scope) or _window(scope, rollout)
 
 
 def _paused(rollout: RolloutScope) -> Gate | None:
@@ -61,7 +62,7 @@ def _ending(scope: TenantScope) -> Gate | None:
 
 
 def _circumstances(scope: TenantScope, rollout: RolloutScope) -> Gate | None:
-    """Return the gate that is closed by the bundle, by open outcomes, or by the window."""
+    """Return the gate that is closed by the bundle, open outcomes, a freeze, or the window."""
     spec, pinned = rollout.rollout.spec, rollout.rollout.status.artifact
     bundle = scope.view.bundles.get(spec.bundle_name)
     gate = bundle_gate(spec.bundle_name, bundle, pinned) or quarantine_gate(rollout.rollout, bundle)
@@ -69,7 +70,12 @@ def _circumstances(scope: TenantScope, rollout: RolloutScope) -> Gate | None:
         return gate
     if rollout.drained:
         return Gate(QUEUED, "outcomes are being settled before more is started")
-    return _window(scope, rollout)
+    return _frozen(scope) or _window(scope, rollout)
+
+
+def _frozen(scope: TenantScope) -> Gate | None:
+    """Return the gate of a freeze, which ``overrideWindow`` does not open."""
+    return Gate(PLATFORM_FROZEN, scope.freeze.why) if scope.freeze is not None else None
 
 
 def _window(scope: TenantScope, rollout: RolloutScope) -> Gate | None:

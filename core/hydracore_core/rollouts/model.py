@@ -12,7 +12,14 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from hydracore_core.executions import Began
-from hydracore_crds import Bundle, Instance, Rollout, RolloutTarget, UpdatePolicy
+from hydracore_crds import (
+    Bundle,
+    Instance,
+    PlatformPolicy,
+    Rollout,
+    RolloutTarget,
+    UpdatePolicy,
+)
 from hydracore_crds.rollout import PinnedArtifact, RolloutStatus, Skipped, WaveStatus
 from hydracore_crds.rollout_target import ResultStatus, TargetState
 
@@ -53,6 +60,7 @@ class TenantView:
         began: What history says of rollouts, by uid; absent ones are unknown.
         terminating: The namespace is being deleted, or is no tenant any more: nothing starts.
         policy: The tenant's UpdatePolicy named ``default``, if any.
+        platform: The PlatformPolicy named ``default``, if any.
         rollouts: All Rollouts of the namespace.
         targets: All RolloutTargets of the namespace, best sorted (:class:`.filing.Filed`).
         instances: All Instances of the namespace.
@@ -60,6 +68,7 @@ class TenantView:
         slots: The ledger as it was last acknowledged by the API server. Every entry counts as
             taken, also one that this plan releases; whoever frees and claims in one write leaves
             out the entries that this write frees.
+        granted: How many slots the platform grants the tenant; None where it has no cap.
         followed_since: Since when this process has followed the tenant's orders. Before, nobody
             may have, so that what was not heard of then is no proof of anything; None: always.
     """
@@ -67,6 +76,7 @@ class TenantView:
     namespace: str
     now: datetime
     policy: UpdatePolicy | None = None
+    platform: PlatformPolicy | None = None
     rollouts: Sequence[Rollout] = ()
     targets: Collection[RolloutTarget] = ()
     instances: Sequence[Instance] = ()
@@ -74,6 +84,7 @@ class TenantView:
     slots: Sequence[Slot] = ()
     began: Mapping[str, Began] = field(default_factory=dict)
     terminating: bool = False
+    granted: int | None = None
     followed_since: datetime | None = None
 
 
@@ -343,6 +354,8 @@ class Plan:
         limit: How many targets may be in flight.
         in_flight: How many slots are taken now: every ledger entry, and every target in progress
             that has none.
+        wanted: How many slots it could use now, those that are taken among them, if the platform
+            granted as many as the tenant's own limit.
     """
 
     intents: tuple[Intent, ...] = ()
@@ -352,3 +365,4 @@ class Plan:
     next_opens_at: datetime | None = None
     limit: int = 0
     in_flight: int = 0
+    wanted: int = 0

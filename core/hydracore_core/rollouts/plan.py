@@ -76,4 +76,5 @@ def plan(view: TenantView) -> Plan:
         next_opens_at=None if scope.window.open else scope.window.next_change,
         limit=scope.limit,
         in_flight=scope.taken,
+        wanted=scope.wanted,
     )

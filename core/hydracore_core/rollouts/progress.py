@@ -1,10 +1,11 @@
 """The progress deadline: halt when for so long nothing succeeded although the rollout could go on.
 
 The clock of a rollout runs while it has orders in flight, or would send some if instances or
-failed targets let it. It stands still while a gate is closed (paused, halted, outside the window,
-baking, awaiting approval, bundle or history not to be had) and while it has to wait for slots of
-others or for its stagger. A success sets it back to 0, so does a resume, a person's retry, and a
-pause. The operator's own retries do not: what fails again and again makes no progress.
+failed targets let it. It stands still while a gate is closed (paused, halted, the platform frozen,
+outside the window, baking, awaiting approval, bundle or history not to be had) and while it has to
+wait for slots of others or for its stagger. A success sets it back to 0, so does a resume, a
+person's retry, and a pause. The operator's own retries do not: what fails again and again makes no
+progress.
 
 What it showed is stored when it stops or begins to run, and at no other time: later successes are
 found on the targets. So nothing is written while all goes well, and a new leader knows the time.

@@ -7,6 +7,7 @@ from hydracore_core.rollouts.scope import RolloutScope
 from hydracore_core.rollouts.wishes import paused_by
 from hydracore_crds.conditions import (
     PAUSED,
+    PLATFORM_FROZEN,
     ROLLBACK_INCOMPLETE,
     ROLLED_BACK_ALL,
     ROLLING_BACK,
@@ -15,6 +16,7 @@ from hydracore_crds.conditions import (
     WAITING_FOR_WINDOW,
 )
 
+_HELD_BY = {PAUSED, PLATFORM_FROZEN, WAITING_FOR_WINDOW}
 _NO_NEED = {SKIP_NOT_FOUND, SKIP_NEWER_ROLLOUT}
 """Such instances do not run because of this rollout what they run."""
 
@@ -33,7 +35,7 @@ def returning(rollout: RolloutScope, tally: str) -> Phase:
     held = gate is not None and (paused or not (flying or rollout.starting))
     text = f"{tally}; taking back: {_progress(rollout)}, {flying} in flight"
     text += f"; {gate.message}" if gate is not None and held else ""
-    waits = gate is not None and held and gate.reason in {PAUSED, WAITING_FOR_WINDOW}
+    waits = gate is not None and held and gate.reason in _HELD_BY
     return Phase(
         state="paused" if paused else "in_progress",
         reason=gate.reason if gate is not None and waits else ROLLING_BACK,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from hydracore_core.platform.freeze import Freeze
 from hydracore_core.rollouts.model import Note, Slot, TenantView
 from hydracore_core.rollouts.outbox import Outbox
 from hydracore_core.rollouts.shelves import Shelves
@@ -166,6 +167,7 @@ class TenantScope:
     Attributes:
         view: What was read.
         window: The tenant's window now.
+        freeze: The freeze of the platform that holds now, if any.
         limit: How many slots there are.
         rollouts: All rollouts, oldest first.
         instances: Instances by name.
@@ -174,12 +176,14 @@ class TenantScope:
         slot_targets: Targets that ledger entries name, by target name.
         held: Names of instances that an order may be on its way to, or works on.
         taken: How many slots are taken.
+        wanted: How many it could use, if the platform granted them.
         wakes: Times at which the answer changes by itself.
         out: The decisions.
     """
 
     view: TenantView
     window: WindowState
+    freeze: Freeze | None
     limit: int
     rollouts: list[RolloutScope]
     instances: dict[str, Instance]
@@ -188,6 +192,7 @@ class TenantScope:
     slot_targets: dict[str, RolloutTarget] = field(default_factory=dict)
     held: set[str] = field(default_factory=set)
     taken: int = 0
+    wanted: int = 0
     wakes: list[datetime] = field(default_factory=list)
     out: Outbox = field(default_factory=Outbox)
 

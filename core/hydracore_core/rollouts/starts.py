@@ -21,6 +21,7 @@ def start(scope: TenantScope) -> None:
     Free slots are the tenant's limit less everything that is or may be in flight; a rollout's own
     ``maxParallel`` bounds it in the same way. Each goes to the rollout that has the fewest, so
     that a large one keeps nobody waiting. An instance has one order at a time, over all rollouts.
+    What the platform does not grant is left for later, and told in ``scope.wanted``.
     """
     free = max(0, scope.limit - scope.taken)
     lanes = [
@@ -32,8 +33,25 @@ def start(scope: TenantScope) -> None:
         lane.ready = free > 0 and lane.room > 0 and may_start(scope, lane.rollout)
     while free and (ready := [lane for lane in lanes if lane.ready]):
         free -= min(ready, key=_Lane.has).start_next()
+    scope.wanted = scope.taken + len(scope.out.start)
+    _keep_to_the_grant(scope)
     for lane in lanes:
         lane.close(free)
+
+
+def _keep_to_the_grant(scope: TenantScope) -> None:
+    """Take back the starts, the last ones first, for which the platform grants no slot."""
+    if scope.view.granted is None:
+        return
+    room = max(0, scope.view.granted - scope.taken)
+    beyond = {start.target_name: start.rollout_name for start in scope.out.start[room:]}
+    del scope.out.start[room:]
+    text = f"the platform grants this tenant {count(scope.view.granted, 'slot')} at present"
+    for rollout in scope.rollouts:
+        cut = sum(name == rollout.name for name in beyond.values())
+        if cut:
+            rollout.starting -= cut
+            rollout.wait = Gate(WAITING_FOR_SLOT, text)
 
 
 class _Lane:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hydracore_core.platform.freeze import freeze_of
 from hydracore_core.policies import parallel_limit
 from hydracore_core.rollouts.filing import Filed, filed
 from hydracore_core.rollouts.model import TenantView
@@ -25,6 +26,7 @@ def survey(view: TenantView) -> TenantScope:
     scope = TenantScope(
         view=view,
         window=window_state(policy, view.now),
+        freeze=freeze_of(view.platform, view.now),
         limit=parallel_limit(policy),
         rollouts=[RolloutScope(r, cancel_mode(r)) for r in sorted(view.rollouts, key=age_key)],
         instances={i.metadata.name: i for i in view.instances},
@@ -37,6 +39,8 @@ def survey(view: TenantView) -> TenantScope:
     account(scope)
     if scope.window.wake_at is not None:
         scope.wakes.append(scope.window.wake_at)
+    if scope.freeze is not None and scope.freeze.until is not None:
+        scope.wakes.append(scope.freeze.until)
     return scope
 
 

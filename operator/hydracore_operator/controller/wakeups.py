@@ -12,6 +12,7 @@ from hydracore_crds import (
     Instance,
     InstanceAction,
     InstanceClass,
+    PlatformPolicy,
     Resource,
     Rollout,
     RolloutTarget,
@@ -21,62 +22,8 @@ from hydracore_crds.instance_action import FINISHED_STATES
 from hydracore_crds.rollout import FINAL_STATES
 from hydracore_kube import Namespace
 from hydracore_operator.archive.reconciler import archive_key
-from hydracore_operator.clock import Clock
 from hydracore_operator.context import Stores
-from hydracore_operator.controller.queue import WorkQueue
-
-
-@dataclass(frozen=True)
-class Queues:
-    """One queue per reconciler.
-
-    Attributes:
-        instances: Keys ``namespace/name`` of Instances.
-        actions: Keys ``namespace/name`` of InstanceActions.
-        bundles: Names of Bundles.
-        policies: Keys ``namespace/name`` of UpdatePolicies.
-        tenants: Namespaces.
-        archive: Keys ``plural/namespace/name`` of finished objects.
-        notifications: Namespaces of tenants with webhooks.
-        auto: Namespaces that may get a rollout by themselves.
-    """
-
-    instances: WorkQueue
-    actions: WorkQueue
-    bundles: WorkQueue
-    policies: WorkQueue
-    tenants: WorkQueue
-    archive: WorkQueue
-    notifications: WorkQueue
-    auto: WorkQueue
-
-    @classmethod
-    def create(cls, clock: Clock) -> Queues:
-        """Return empty queues."""
-        names = (
-            "instances",
-            "actions",
-            "bundles",
-            "policies",
-            "tenants",
-            "archive",
-            "notifications",
-            "auto",
-        )
-        return cls(*(WorkQueue(name, clock=clock) for name in names))
-
-    def each(self) -> tuple[WorkQueue, ...]:
-        """Return all queues."""
-        return (
-            self.bundles,
-            self.policies,
-            self.instances,
-            self.actions,
-            self.tenants,
-            self.archive,
-            self.notifications,
-            self.auto,
-        )
+from hydracore_operator.controller.queues import Queues
 
 
 @dataclass
@@ -95,6 +42,7 @@ class Wakeups:
             stores.actions.subscribe(self.action),
             stores.bundles.subscribe(self.bundle),
             stores.classes.subscribe(self.instance_class),
+            stores.platform.subscribe(self.platform),
             stores.policies.subscribe(self.policy),
             stores.rollouts.subscribe(self.rollout),
             stores.targets.subscribe(self.target),
@@ -102,6 +50,8 @@ class Wakeups:
         ]
         for bundle in stores.bundles.all():
             self.queues.bundles.add(bundle.key)
+        for platform in stores.platform.all():
+            self.queues.platform.add(platform.key)
         for policy in stores.policies.all():
             self.queues.policies.add(policy.key)
             self._tell(policy)
@@ -174,6 +124,20 @@ class Wakeups:
                 if instance.spec.class_name == obj.key:
                     self.queues.instances.add(instance.key)
 
+    def platform(self, old: PlatformPolicy | None, new: PlatformPolicy | None) -> None:
+        """Wake the platform's policy; where what is wanted changed, every tenant and its policy."""
+        obj = new or old
+        if obj is None:
+            return
+        self.queues.platform.add(obj.key)
+        if old is not None and new is not None and old.spec == new.spec:
+            return
+        for namespace in self.stores.namespaces.all():
+            if namespace.tenant_id is not None:
+                self.queues.tenants.add(namespace.key)
+        for policy in self.stores.policies.all():
+            self.queues.policies.add(policy.key)
+
     def policy(self, old: UpdatePolicy | None, new: UpdatePolicy | None) -> None:
         """Wake the policy and its tenant; where its webhooks changed, those who tell them."""
         obj = new or old
@@ -214,7 +178,7 @@ class Wakeups:
             self._news(new.metadata.namespace or "")
 
     def target(self, old: RolloutTarget | None, new: RolloutTarget | None) -> None:
-        """Wake the tenant; where what is in flight changed, the policy, which shows how many."""
+        """Wake the tenant; where what is in flight changed, the policies that show how many."""
         obj = new or old
         if obj is None:
             return
@@ -223,6 +187,8 @@ class Wakeups:
         after = new.status.state if new is not None else None
         if before != after and "in_progress" in (before, after):
             self._policies(obj.metadata.namespace or "")
+            for platform in self.stores.platform.all():
+                self.queues.platform.add(platform.key)
             self._open_actions(obj.metadata.namespace or "", obj.spec.instance_name)
 
     def namespace(self, old: Namespace | None, new: Namespace | None) -> None:

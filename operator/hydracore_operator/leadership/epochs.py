@@ -3,7 +3,7 @@
 Agents refuse orders of an epoch lower than one they have heard. A Lease that is deleted while no
 operator runs would count from 1 again, and every order would be refused. So each leader writes
 its epoch into a ConfigMap before it works, and a new leadership begins above what stands there
-and above the epochs that claimed slots.
+and above the epochs that have written ledgers of slots.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import structlog
 from hydracore_crds.names import MANAGED_BY_LABEL
 from hydracore_kube import AlreadyExists, Conflict, KubeClient, NotFound, Where
 from hydracore_operator.context import NotLeader
-from hydracore_operator.rollouts.ledgers import claimed_epoch, list_ledgers
+from hydracore_operator.rollouts.ledgers import highest_epoch
 
 RECORD_NAME = "hydracore-operator-epoch"
 _KEY = "epoch"
@@ -42,8 +42,7 @@ class EpochRecord:
             stored = _epoch_in(await self._kube.get_raw(self._place))
         except NotFound:
             stored = 0
-        ledgers = await list_ledgers(self._kube, self._namespace)
-        return max([stored, *(claimed_epoch(ledger) for ledger in ledgers)])
+        return max(stored, await highest_epoch(self._kube, self._namespace))
 
     async def remember(self, epoch: int) -> None:
         """Store an epoch before anything is done under it.

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from hydracore_core.platform.freeze import Freeze, freeze_of
 from hydracore_core.windows import WindowState, window_state
 from hydracore_crds import UpdatePolicy, conditions
-from hydracore_crds.base import set_condition
+from hydracore_crds.base import find, set_condition
 from hydracore_crds.names import TENANT_LABEL
+from hydracore_crds.platform_policy import DEFAULT_NAME as PLATFORM_DEFAULT
 from hydracore_crds.update_policy import DEFAULT_NAME, UpdatePolicyStatus
 from hydracore_kube import NotFound
 from hydracore_operator.context import Context
-from hydracore_operator.policies.verdicts import Verdict, valid, window_open
+from hydracore_operator.policies.verdicts import Verdict, frozen, valid, window_open
 
 COUNT_EVERY = timedelta(seconds=5)
 """Shortest time between two counts of what is in flight; every start and end of a push wakes us."""
@@ -28,8 +30,8 @@ class PolicyReconciler:
     async def reconcile(self, key: str) -> datetime | None:
         """Write what holds now, where it differs; return when to look again.
 
-        That is when the windows change what may be said of them, or sooner when a count of what is
-        in flight is put off.
+        That is when the windows change what may be said of them, when a freeze of the platform
+        ends, or sooner when a count of what is in flight is put off.
 
         Raises:
             KubeError: The API server refused or is away; Conflict where the object changed.
@@ -42,21 +44,25 @@ class PolicyReconciler:
         now = self._ctx.now()
         wait = self._wait(key)
         window = window_state(policy, now)
-        again = [at for at in (window.wake_at, now + wait if wait else None) if at is not None]
+        freeze = freeze_of(self._ctx.stores.platform.get(PLATFORM_DEFAULT), now)
+        thaws_at = freeze.until if freeze is not None else None
+        times = (window.wake_at, thaws_at, now + wait if wait else None)
+        again = min((time for time in times if time is not None), default=None)
         tenant = self._ctx.stores.namespaces.get(policy.metadata.namespace or "")
-        if wait and self._written.get(key) == (policy.metadata.resource_version, window, tenant):
-            return min(again)
-        status = self._status(policy, window, now, count=not wait)
+        said = (window, freeze, tenant)
+        if wait and self._written.get(key) == (policy.metadata.resource_version, *said):
+            return again
+        status = self._status(policy, window, freeze, now, count=not wait)
         try:
             written = await self._ctx.kube.update_status(policy, status)
         except NotFound:
             self._ctx.stores.policies.remove(key, policy.metadata.uid)
             return None
         self._ctx.stores.policies.upsert(written)
-        self._written[key] = (written.metadata.resource_version, window, tenant)
+        self._written[key] = (written.metadata.resource_version, *said)
         if not wait:
             self._counted[key] = self._ctx.clock.monotonic()
-        return min(again, default=None)
+        return again
 
     def _wait(self, key: str) -> timedelta:
         """Return how long the next count is put off."""
@@ -67,7 +73,13 @@ class PolicyReconciler:
         return max(COUNT_EVERY - passed, timedelta())
 
     def _status(
-        self, policy: UpdatePolicy, window: WindowState, now: datetime, *, count: bool
+        self,
+        policy: UpdatePolicy,
+        window: WindowState,
+        freeze: Freeze | None,
+        now: datetime,
+        *,
+        count: bool,
     ) -> UpdatePolicyStatus:
         namespace, generation = policy.metadata.namespace or "", policy.metadata.generation
         status = policy.status.model_copy(deep=True)
@@ -79,7 +91,10 @@ class PolicyReconciler:
                 target.status.state == "in_progress"
                 for target in self._ctx.stores.targets.in_namespace(namespace)
             )
-        for verdict in (self._accepted(policy, namespace), valid(policy), window_open(window)):
+        verdicts = [self._accepted(policy, namespace), valid(policy), window_open(window)]
+        if freeze is not None or find(status.conditions, conditions.FROZEN) is not None:
+            verdicts.append(frozen(freeze))
+        for verdict in verdicts:
             status.conditions = set_condition(
                 status.conditions,
                 verdict.type,

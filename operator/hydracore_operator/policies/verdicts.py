@@ -1,9 +1,10 @@
-"""What the conditions of an UpdatePolicy say about its windows."""
+"""What the conditions of an UpdatePolicy say about its windows, and about a freeze."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from hydracore_core.platform.freeze import Freeze
 from hydracore_core.windows import WindowState, problems
 from hydracore_crds import UpdatePolicy, conditions
 from hydracore_crds.base import ConditionStatus
@@ -36,3 +37,11 @@ def window_open(window: WindowState) -> Verdict:
     if window.open:
         return Verdict(conditions.WINDOW_OPEN, "True", conditions.WINDOW_IS_OPEN, window.why)
     return Verdict(conditions.WINDOW_OPEN, "False", conditions.WINDOW_IS_CLOSED, window.why)
+
+
+def frozen(freeze: Freeze | None) -> Verdict:
+    """Say whether the platform is frozen, and why."""
+    if freeze is None:
+        text = "the platform lets updates start"
+        return Verdict(conditions.FROZEN, "False", conditions.NOT_FROZEN, text)
+    return Verdict(conditions.FROZEN, "True", conditions.PLATFORM_FROZEN, freeze.why)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import structlog
 
 from hydracore_crds.names import MANAGED_BY_LABEL
 from hydracore_kube import Conflict, KubeClient, Namespace, NotFound, Where
+from hydracore_operator.rollouts.allotments import EPOCH_ANNOTATION, PLATFORM_LEDGER
 from hydracore_operator.rollouts.entries import decode
+from hydracore_operator.rollouts.grants import grant_of
 from hydracore_operator.rollouts.ledger import LEDGER_PREFIX, NAMESPACE_ANNOTATION, ledger_name
 
 log = structlog.get_logger(__name__)
@@ -20,14 +23,40 @@ async def list_ledgers(kube: KubeClient, home: str) -> list[dict[str, Any]]:
     Raises:
         KubeError: They cannot be listed.
     """
-    place = Where("v1", "configmaps", home)
-    found, _ = await kube.list_raw(place, label_selector=f"{MANAGED_BY_LABEL}=operator")
+    found = await _list(kube, home)
     return [item for item in found if str(item["metadata"]["name"]).startswith(LEDGER_PREFIX)]
 
 
+async def highest_epoch(kube: KubeClient, home: str) -> int:
+    """Return the highest epoch that has written a ledger in the operator's namespace ``home``.
+
+    Raises:
+        KubeError: They cannot be listed.
+    """
+    return max((claimed_epoch(item) for item in await _list(kube, home)), default=0)
+
+
+async def _list(kube: KubeClient, home: str) -> list[dict[str, Any]]:
+    place = Where("v1", "configmaps", home)
+    found, _ = await kube.list_raw(place, label_selector=f"{MANAGED_BY_LABEL}=operator")
+    return found
+
+
 def claimed_epoch(ledger: dict[str, Any]) -> int:
-    """Return the highest epoch that claimed a slot of this ledger; 0 if none can be read. Pure."""
+    """Return the highest epoch that wrote this ledger; 0 if none can be read. Pure.
+
+    A tenant's ledger has the epochs of claims and of the grant, the platform's that of its writer.
+    """
+    notes, name = ledger["metadata"].get("annotations") or {}, ledger["metadata"]["name"]
+    if name == PLATFORM_LEDGER:
+        text = str(notes.get(EPOCH_ANNOTATION, ""))
+        return int(text) if text.isdecimal() else 0
+    if not str(name).startswith(LEDGER_PREFIX):
+        return 0
     found = 0
+    with suppress(ValueError):
+        grant = grant_of(notes)
+        found = grant.epoch if grant is not None else 0
     for task, text in (ledger.get("data") or {}).items():
         try:
             found = max(found, decode({task: text})[task].epoch)

@@ -24,6 +24,9 @@ _PUT_BACK = Verdict(
 _HELD_BACK = Verdict(
     "queued", conditions.QUEUED, "the rollout was stopped before the order went out", None
 )
+_FROZEN = Verdict(
+    "queued", conditions.QUEUED, "the platform was frozen before the order went out", None
+)
 
 
 class Offer:
@@ -51,8 +54,7 @@ class Offer:
         if deadline is None or tenant.ctx.now() >= deadline:
             return self._never_received(target)
         if not tenant.gate_open(rollout, target):
-            in_time = rollout.spec.override_window or tenant.window_open()
-            return await self._withdraw(endpoint, _HELD_BACK if in_time else _PUT_BACK)
+            return await self._withdraw(endpoint, _why_held(tenant, rollout))
         if not tenant.may_send(self._task_id):
             return None
         return await self._send(endpoint, self._order(rollout, target))
@@ -115,3 +117,10 @@ class Offer:
             return None
         text = "the agent never received the order before its deadline"
         return Verdict("failed", conditions.TIMEOUT, text, "timeout")
+
+
+def _why_held(tenant: Tenant, rollout: Rollout) -> Verdict:
+    """Say what keeps back an order that has not gone out."""
+    if tenant.frozen():
+        return _FROZEN
+    return _HELD_BACK if tenant.in_time(rollout) else _PUT_BACK

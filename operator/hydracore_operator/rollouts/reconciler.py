@@ -12,9 +12,12 @@ import structlog
 
 from hydracore_core.rollouts.plan import plan
 from hydracore_crds import RolloutTarget
+from hydracore_kube import KubeError
 from hydracore_operator.context import Context
+from hydracore_operator.controller.reconciler import RetryLater
+from hydracore_operator.rollouts.cap import Cap
 from hydracore_operator.rollouts.executor import STALE, Applied, Executor
-from hydracore_operator.rollouts.ledger import Ledger
+from hydracore_operator.rollouts.ledger import Ledger, UnreadableLedgerError
 from hydracore_operator.rollouts.start import flush
 from hydracore_operator.rollouts.tenant import Tenant
 from hydracore_operator.rollouts.timing import Timing
@@ -53,6 +56,7 @@ class TenantReconciler:
         self._ctx = ctx
         self._timing = timing or Timing()
         self._executor = Executor(new_id)
+        self._cap = Cap(ctx)
         self._tenants: dict[str, Tenant] = {}
 
     async def reconcile(self, key: str) -> datetime | timedelta | None:
@@ -131,6 +135,7 @@ class TenantReconciler:
         await tenant.close()
         if gone:
             await tenant.ledger.remove()
+            self._cap.forget(tenant)
         self._tenants.pop(tenant.namespace, None)
 
     async def _pace(self, tenant: Tenant) -> None:
@@ -156,15 +161,43 @@ class TenantReconciler:
             await self._settle_ledger(tenant)
         except STALE:
             return None, True
+        except Exception:
+            self._cap.rest(tenant)
+            raise
         freeing = set(tenant.freeing)
-        found = plan(build_view(tenant))
+        found = plan(build_view(tenant, self._cap.granted(tenant)))
         tenant.limit = found.limit
         tenant.pass_seconds = self._ctx.clock.monotonic() - began
+        moved, fault = await self._share(tenant, found.wanted)
+        if moved:
+            return None, True
         applied = await self._executor.apply(tenant, found)
+        if fault is not None:
+            applied.failed(fault)
         await self._flush(tenant, applied, freeing, last=last)
         tenant.pass_ended = self._ctx.clock.monotonic()
         self._raise(tenant, applied)
         return self._earliest(found.wake_at, applied.wake), applied.again
+
+    async def _share(self, tenant: Tenant, wanted: int) -> tuple[bool, Exception | None]:
+        """Move the tenant towards its share of the platform's slots.
+
+        Returns:
+            Whether to plan anew, and what keeps the platform from granting more; with that all
+            else goes on.
+        """
+        try:
+            return await self._cap.balance(tenant, wanted), None
+        except STALE:
+            return True, None
+        except UnreadableLedgerError as error:
+            log.error("platform_ledger_unreadable", fault=str(error))  # noqa: TRY400 - says it all
+            fault: Exception = RetryLater(str(error), timedelta(seconds=self._timing.retry))
+        except KubeError as error:
+            fault = error
+        if not tenant.ledger.loaded:
+            raise fault
+        return False, fault
 
     async def _settle_ledger(self, tenant: Tenant) -> None:
         """Know the ledger, and have every order in it that may be out."""

@@ -13,9 +13,11 @@ from datetime import datetime
 import structlog
 
 from hydracore_core.executions import Began
+from hydracore_core.platform.freeze import freeze_of
 from hydracore_core.rollouts.wishes import called_off, paused_by
 from hydracore_core.windows import window_state
 from hydracore_crds import Instance, Rollout, RolloutTarget
+from hydracore_crds.platform_policy import DEFAULT_NAME as PLATFORM_DEFAULT
 from hydracore_crds.update_policy import DEFAULT_NAME
 from hydracore_operator.context import Context, NotLeader
 from hydracore_operator.rollouts.entries import UNKNOWN_EPOCH, Entry
@@ -175,13 +177,25 @@ class Tenant:
         policy = self.ctx.stores.policies.get(f"{self.namespace}/{DEFAULT_NAME}")
         return window_state(policy, self.ctx.now()).open
 
+    def frozen(self) -> bool:
+        """Whether the platform is frozen at this moment."""
+        platform = self.ctx.stores.platform.get(PLATFORM_DEFAULT)
+        return freeze_of(platform, self.ctx.now()) is not None
+
+    def in_time(self, rollout: Rollout) -> bool:
+        """Whether neither a freeze nor the window keep a rollout's orders back at this moment."""
+        return not self.frozen() and (rollout.spec.override_window or self.window_open())
+
     def gate_open(self, rollout: Rollout, target: RolloutTarget) -> bool:
-        """Whether neither people, a halt, a rollback nor the window forbid a target to start now.
+        """Whether neither people, a halt, a rollback, a freeze nor the window forbid a start now.
 
         A target that takes back minds neither a cancel nor a halt.
         """
-        in_time = rollout.spec.override_window or self.window_open()
-        if not in_time or paused_by(rollout) is not None or called_off(rollout, target):
+        if (
+            not self.in_time(rollout)
+            or paused_by(rollout) is not None
+            or called_off(rollout, target)
+        ):
             return False
         status = rollout.status
         forward = target.spec.rollback_of is None
@@ -210,7 +224,8 @@ class Tenant:
         More are taken than allowed after the limit was lowered, or where a ledger was lost.
         """
         acknowledged = task_id in self.ledger.entries and task_id not in self.freeing
-        return acknowledged and self.ledger.loaded and len(self.ledger) <= self.limit
+        allowed = self.ledger.bounded(self.limit)
+        return acknowledged and self.ledger.loaded and len(self.ledger) <= allowed
 
     async def write_target(
         self, target: RolloutTarget, decide: TargetDecision

@@ -21,10 +21,16 @@ PLATFORM = {
     "windows": [],
     "opening_jitter_seconds": 0,
 }
+NOT_FROZEN = {
+    "platform_frozen": False,
+    "platform_frozen_until": None,
+    "platform_message": None,
+}
 OPEN = {
     "window_open": True,
     "next_opens_at": None,
     "window_message": "there is no window: updates may always start",
+    **NOT_FROZEN,
 }
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from hydracore_crds import UpdatePolicy
 from tests.api.support.world import World
+from tests.core.rollouts.builders import platform
 
 FLEET = "/v1/instances/fleet/updates/policy"
 NIGHTS = {
@@ -61,6 +62,19 @@ async def test_what_holds_now_is_told(world: World) -> None:
     blocked = (await patch(world, windows=[NIGHTS, {**FREEZE, "name": "May"}])).json()
     assert blocked["window_message"] == ("blocked by deny window 'May' until 2030-05-08 00:00Z")
     assert world.clock() == datetime(2030, 5, 1, 12, tzinfo=UTC)
+
+
+async def test_a_freeze_of_the_platform_is_told_beside_the_window(world: World) -> None:
+    before = (await world.call("GET", FLEET)).json()
+    assert (before["platform_frozen"], before["platform_message"]) == (False, None)
+    ends = datetime(2030, 5, 2, 6, tzinfo=UTC)
+    world.services.cache.platform.upsert(platform("an incident", ends))
+    found = (await world.call("GET", FLEET)).json()
+    assert (found["window_open"], found["platform_frozen"]) == (True, True)
+    assert found["platform_frozen_until"] == "2030-05-02T06:00:00.000Z"
+    assert (
+        found["platform_message"] == "the platform is frozen until 2030-05-02 06:00Z: an incident"
+    )
 
 
 async def test_hours_and_windows_stand_side_by_side(world: World) -> None:

@@ -18,6 +18,7 @@ from hydracore_crds import (
     Instance,
     ObjectMeta,
     OwnerReference,
+    PlatformPolicy,
     Rollout,
     RolloutTarget,
     UpdatePolicy,
@@ -25,6 +26,7 @@ from hydracore_crds import (
 from hydracore_crds.bundle import Artifact, BundleSpec, BundleStatus, Signature, bundle_name
 from hydracore_crds.instance import InstanceSpec, InstanceStatus, RuntimeStatus
 from hydracore_crds.names import FINALIZER
+from hydracore_crds.platform_policy import PlatformFreeze, PlatformPolicySpec
 from hydracore_crds.policy_window import PolicyWindow
 from hydracore_crds.rollout import RolloutSpec, RolloutStatus
 from hydracore_crds.rollout_target import RolloutTargetSpec, RolloutTargetStatus, target_name
@@ -122,6 +124,15 @@ def policy(
             runtime=runtime,
         ),
     )
+
+
+def platform(
+    reason: str | None = None, until: datetime | None = None, *, limit: int | None = None
+) -> PlatformPolicy:
+    """Build the platform's policy: frozen for this reason, or not at all."""
+    freeze = PlatformFreeze(reason=reason, until=until) if reason is not None else None
+    spec = PlatformPolicySpec(freeze=freeze, max_parallel_rollouts=limit)
+    return PlatformPolicy(metadata=ObjectMeta(name="default"), spec=spec)
 
 
 def rollout(

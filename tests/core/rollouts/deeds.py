@@ -279,3 +279,32 @@ def crash(after_writes: int) -> Event:
         world.crash_in = after_writes
 
     return event
+
+
+def freeze(minutes: float | None = None, reason: str = "an incident") -> Event:
+    """Freeze the platform, for so many minutes or until somebody ends it."""
+
+    def event(world: World) -> None:
+        until = None if minutes is None else world.now + timedelta(minutes=minutes)
+        world.platform = builders.platform(reason, until)
+        world.say("platform", f"FREEZE {f'for {minutes:g} min' if minutes else ''}".rstrip())
+
+    return event
+
+
+def unfreeze() -> Event:
+    def event(world: World) -> None:
+        world.platform = builders.platform()
+        world.say("platform", "UNFREEZE")
+
+    return event
+
+
+def grant(slots: int | None) -> Event:
+    """Have the platform grant the tenant so many slots; None: it has no cap."""
+
+    def event(world: World) -> None:
+        world.granted = slots
+        world.say("platform", f"GRANTS {'all' if slots is None else slots}")
+
+    return event

@@ -94,8 +94,8 @@ def waves(world: World, found: Rollout, target: RolloutTarget) -> None:
 
 
 def may_send(world: World, found: Rollout, *, back: bool = False) -> bool:
-    """I4, and the gates that people and the threshold close; a rollback minds a pause only."""
-    in_time = found.spec.override_window or in_window(world)
+    """I4, a freeze, and what people and the threshold close; a rollback minds a pause only."""
+    in_time = not frozen(world) and (found.spec.override_window or in_window(world))
     notes = found.metadata.annotations
     held = found.spec.paused or PAUSED_BY_ANNOTATION in notes
     if not back:
@@ -120,6 +120,11 @@ def in_window(world: World) -> bool:
     minute = world.now.replace(second=0, microsecond=0)
     (allowed,) = may_start(world.policy, minute, minute + MINUTE)
     return allowed
+
+
+def frozen(world: World) -> bool:
+    freeze = world.platform.spec.freeze if world.platform is not None else None
+    return freeze is not None and (freeze.until is None or world.now < freeze.until)
 
 
 def stopped(rollout: Rollout) -> bool:
@@ -149,7 +154,9 @@ def report(view: TenantView, intent: Report) -> None:
 def plan_is_sound(view: TenantView, made: Plan) -> None:
     """Whatever is planned fits the limit before anybody checks again."""
     starts = [i for i in made.intents if isinstance(i, Start)]
-    assert len(starts) <= max(0, made.limit - made.in_flight)
+    allowed = made.limit if view.granted is None else min(made.limit, view.granted)
+    assert len(starts) <= max(0, allowed - made.in_flight)
+    assert made.in_flight + len(starts) <= max(made.wanted, made.in_flight)
     assert made.in_flight >= len(view.slots)
     names = [i.instance_name for i in starts] + [s.instance_name for s in view.slots]
     assert len(names) == len(set(names)), "two orders for one instance"

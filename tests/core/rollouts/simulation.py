@@ -17,7 +17,14 @@ from typing import TypeVar
 from hydracore_core.executions import Began
 from hydracore_core.rollouts.model import Abort, AskHistory, Plan, Resolve, Slot, TenantView, Track
 from hydracore_core.rollouts.plan import plan
-from hydracore_crds import Bundle, Instance, Rollout, RolloutTarget, UpdatePolicy
+from hydracore_crds import (
+    Bundle,
+    Instance,
+    PlatformPolicy,
+    Rollout,
+    RolloutTarget,
+    UpdatePolicy,
+)
 from tests.core.rollouts import oracles, timing_oracles
 from tests.core.rollouts.agents import Agent
 from tests.core.rollouts.builders import NAMESPACE, bundle, fleet, policy
@@ -57,6 +64,8 @@ class World:
     now: datetime
     seed: int = 0
     policy: UpdatePolicy | None = field(default_factory=policy)
+    platform: PlatformPolicy | None = None
+    granted: int | None = None
     rollouts: dict[str, Rollout] = field(default_factory=dict)
     targets: dict[str, RolloutTarget] = field(default_factory=dict)
     instances: dict[str, Instance] = field(default_factory=dict)
@@ -115,6 +124,8 @@ class World:
             now=self.now,
             terminating=self.terminating,
             policy=self.policy,
+            platform=self.platform,
+            granted=self.granted,
             rollouts=self._shuffled(self.rollouts.values()),
             targets=self._shuffled(self.targets.values()),
             instances=self._shuffled(self.instances.values()),

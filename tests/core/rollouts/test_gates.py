@@ -13,6 +13,7 @@ from tests.core.rollouts.builders import (
     bundle,
     fleet,
     of,
+    platform,
     policy,
     rollout,
     target,
@@ -132,3 +133,29 @@ def test_a_bundle_that_was_yanked_since_is_not_started_any_more() -> None:
     made, status = decide(bundles=[bundle(yanked=True)])
     assert of(made, Start) == []
     assert status.conditions[0].reason == "BundleYanked"
+
+
+def test_a_freeze_stops_what_overrides_the_window_and_a_rollback() -> None:
+    urgent = rollout(admitted=True, override_window=True)
+    made, status = decide(urgent, policy=CLOSED, platform=platform("an incident"))
+    assert of(made, Start) == []
+    assert status.conditions[0].reason == "PlatformFrozen"
+    assert status.conditions[0].status == "False"
+    assert "the platform is frozen: an incident" in status.message
+    assert window(status) == ("True", "WindowOverridden")
+    thawed, _ = decide(urgent, policy=CLOSED, platform=platform())
+    assert len(of(thawed, Start)) == 2
+
+
+def test_a_freeze_that_ends_by_itself_wakes_the_plan() -> None:
+    ends = NOW + timedelta(minutes=30)
+    made, status = decide(platform=platform("a holiday", ends))
+    assert (of(made, Start), made.wake_at) == ([], ends)
+    assert "the platform is frozen until 2026-03-01 12:30Z: a holiday" in status.message
+    over, _ = decide(platform=platform("a holiday", ends), now=ends)
+    assert len(of(over, Start)) == 2
+
+
+def test_what_people_have_stopped_says_so_also_while_the_platform_is_frozen() -> None:
+    _, status = decide(rollout(admitted=True, paused=True), platform=platform("an incident"))
+    assert status.conditions[0].reason == "Paused"

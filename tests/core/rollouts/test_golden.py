@@ -296,6 +296,34 @@ def override(seed: int) -> World:
     return world
 
 
+def frozen_platform(seed: int) -> World:
+    """An incident: what flies lands, nothing starts, not even what overrides the window."""
+    world = World(NOON, seed, policy=policy(2, window=(11, 13)))
+    deeds.script("a-1", Behaviour(minutes=2, outcome="rolled_back"))(world)
+    strategy = {"progressDeadlineSeconds": 900, "retryLimit": 1}
+    deeds.create(strategy=strategy, instance_names=["a-0", "a-1", "a-2", "a-3"])(world)
+    world.at(1, deeds.freeze())
+    world.at(6, deeds.create("urgent", instance_names=["a-4"], override_window=True))
+    world.at(20, deeds.unfreeze())
+    world.at(22, deeds.freeze(minutes=12, reason="it is back"))
+    world.at(25, deeds.take_back())
+    world.run(60)
+    return world
+
+
+def slots_of_the_platform(seed: int) -> World:
+    """The platform is full at first, grants one slot, and then as many as the tenant may have."""
+    world = World(NOON, seed, policy=policy(3))
+    world.granted = 0
+    strategy = {"progressDeadlineSeconds": 600}
+    deeds.create(strategy=strategy, instance_names=["a-0", "a-1", "a-2"])(world)
+    world.at(5, deeds.create("other", instance_names=["a-3", "a-4"]))
+    world.at(20, deeds.grant(1))
+    world.at(26, deeds.grant(None))
+    world.run(60)
+    return world
+
+
 def pause_and_resume(seed: int) -> World:
     """Paused by a person in mid-flight: what runs ends, the rest waits for the resume."""
     world = World(NOON, seed)
@@ -546,6 +574,8 @@ SCENARIOS: tuple[Callable[[int], World], ...] = (
     over_midnight,
     clocks_change,
     override,
+    frozen_platform,
+    slots_of_the_platform,
     pause_and_resume,
     halt_and_resume,
     percent_threshold,

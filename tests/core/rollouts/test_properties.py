@@ -93,6 +93,9 @@ events: st.SearchStrategy[Event] = st.one_of(
     st.builds(deeds.set_policy, st.integers(1, 4), st.sampled_from([None, (22, 23), (23, 1)])),
     st.builds(deeds.set_windows, st.sampled_from([0, 600]), allows),
     st.builds(deeds.set_windows, st.sampled_from([0, 600]), allows, denies),
+    st.builds(deeds.freeze, st.sampled_from([None, 4, 30])),
+    st.builds(deeds.unfreeze),
+    st.builds(deeds.grant, st.sampled_from([None, 0, 1, 2])),
     st.builds(deeds.crash, st.integers(0, 12)),
     st.builds(deeds.crash, st.integers(0, 12)),
     st.builds(deeds.restore, rollout_names),
@@ -140,6 +143,8 @@ def test_invariants_hold_and_everything_settles(
     world.crash_in = None
     deeds.history_away(away=False)(world)
     deeds.set_policy(3)(world)
+    deeds.unfreeze()(world)
+    deeds.grant(None)(world)
     for name in INSTANCES:
         deeds.change_instance(name, state="running", health_status="healthy")(world)
     for _ in range(6):

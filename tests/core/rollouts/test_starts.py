@@ -208,3 +208,44 @@ def test_a_target_in_deletion_is_not_started() -> None:
     leaving = target(owner, instance("a-0"))
     leaving.metadata.deletion_timestamp = NOW
     assert started(decide(instances=[instance("a-0")], owner=owner, targets=[leaving])) == []
+
+
+def test_the_platform_grants_less_than_the_tenants_limit() -> None:
+    owner, fleet_ = rollout(admitted=True), fleet(4)
+    targets = [target(owner, one, number) for number, one in enumerate(fleet_)]
+    seen = {"rollouts": [owner], "targets": targets, "instances": fleet_, "policy": policy(3)}
+    made = plan(view(**seen, granted=1))
+    assert [intent.target_name for intent in of(made, Start)] == [targets[0].metadata.name]
+    assert (made.wanted, made.limit) == (3, 3)
+    none = plan(view(**seen, granted=0))
+    (told,) = of(none, Report)
+    assert (of(none, Start), none.wanted) == ([], 3)
+    assert told.status.conditions[0].reason == "WaitingForSlot"
+    assert "the platform grants this tenant 0 slots at present" in (told.status.message or "")
+    assert len(of(plan(view(**seen)), Start)) == 3
+
+
+def test_what_the_platform_grants_is_divided_between_rollouts() -> None:
+    fleet_ = fleet(4)
+    older = rollout("r1", admitted=True, instance_names=["a-0", "a-1"])
+    newer = rollout("r2", admitted=True, instance_names=["a-2", "a-3"], age=-timedelta(minutes=1))
+    targets = [target(older, one, number) for number, one in enumerate(fleet_[:2])]
+    targets += [target(newer, one, number) for number, one in enumerate(fleet_[2:])]
+    made = plan(
+        view(
+            rollouts=[older, newer],
+            targets=targets,
+            instances=fleet_,
+            policy=policy(4),
+            granted=2,
+        )
+    )
+    assert {intent.rollout_name for intent in of(made, Start)} == {"r1", "r2"}
+    assert made.wanted == 4
+
+
+def test_what_cannot_start_is_not_wanted_of_the_platform() -> None:
+    owner, fleet_ = rollout(admitted=True, paused=True), fleet(2)
+    targets = [target(owner, one, number) for number, one in enumerate(fleet_)]
+    made = plan(view(rollouts=[owner], targets=targets, instances=fleet_, granted=2))
+    assert made.wanted == 0

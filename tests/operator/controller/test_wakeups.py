@@ -11,6 +11,7 @@ from hydracore_crds import (
     Instance,
     InstanceAction,
     InstanceClass,
+    PlatformPolicy,
     Resource,
     Rollout,
     RolloutTarget,
@@ -18,7 +19,8 @@ from hydracore_crds import (
 )
 from hydracore_kube import Namespace
 from hydracore_operator.context import Stores
-from hydracore_operator.controller.wakeups import Queues, Wakeups
+from hydracore_operator.controller.queues import Queues
+from hydracore_operator.controller.wakeups import Wakeups
 from tests.operator.fakes import FakeClock
 
 SHA = "ab" * 32
@@ -48,6 +50,7 @@ SPECS: dict[type[Resource], dict[str, Any]] = {
         "bundleHash": SHA,
         "order": 0,
     },
+    PlatformPolicy: {},
     UpdatePolicy: {},
     Namespace: {},
 }
@@ -96,6 +99,7 @@ def world() -> World:
     made.put(Bundle, "runtime-other-1.0.0", spec={"slug": "other"})
     made.put(Instance, "i", "t")
     made.put(Instance, "elsewhere", "u", spec={"className": "big", "runtimeType": "other"})
+    made.put(PlatformPolicy, "default")
     made.put(UpdatePolicy, "default", "t")
     made.put(Rollout, "r", "t")
     made.put(RolloutTarget, "r-00000", "t")
@@ -116,6 +120,7 @@ def test_at_the_start_everything_known_is_woken(world: World) -> None:
         "actions:t/other",
         "actions:t/over",
         "archive:instanceactions/t/over",
+        "platform:default",
         "policies:t/default",
         "tenants:t",
         "tenants:u",
@@ -144,6 +149,15 @@ CHANGES: list[tuple[str, type[Resource], str, str | None, dict[str, Any], set[st
         {"spec": {"slug": "other"}},
         {"bundles:runtime-other-1.0.0", "instances:u/elsewhere", "auto:u"},
     ),
+    ("the platform's policy as it is", PlatformPolicy, "default", None, {}, {"platform:default"}),
+    (
+        "a freeze",
+        PlatformPolicy,
+        "default",
+        None,
+        {"spec": {"freeze": {"reason": "an incident"}}},
+        {"platform:default", "tenants:t", "policies:t/default"},
+    ),
     ("policy", UpdatePolicy, "default", "t", {}, {"policies:t/default", "tenants:t", "auto:t"}),
     ("rollout", Rollout, "r", "t", {}, {"tenants:t"}),
     (
@@ -161,7 +175,7 @@ CHANGES: list[tuple[str, type[Resource], str, str | None, dict[str, Any], set[st
         "r-00000",
         "t",
         {"status": {"state": "in_progress"}},
-        {"tenants:t", "policies:t/default", "actions:t/a"},
+        {"tenants:t", "policies:t/default", "platform:default", "actions:t/a"},
     ),
     ("namespace", Namespace, "t", None, {}, {"tenants:t", "policies:t/default", "auto:t"}),
     (

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from hydracore_crds import KINDS, Bundle, Instance, Resource
+from hydracore_crds import KINDS, Bundle, Instance, PlatformPolicy, Resource, UpdatePolicy
 from hydracore_kube import KubeClient, Namespace
 from hydracore_operator.context import Stores
 from hydracore_operator.controller.relist import Relister
@@ -79,7 +79,7 @@ def _wire(kind: type[Resource], name: str, namespace: str) -> Any:
 def _name(kind: type[Resource], namespace: str) -> str:
     if kind is Bundle:
         return "runtime-expressclaw-1.0.0"
-    return "default" if kind.KIND.kind == "UpdatePolicy" else namespace
+    return "default" if kind in {PlatformPolicy, UpdatePolicy} else namespace
 
 
 async def test_events_of_every_kind_reach_their_store(

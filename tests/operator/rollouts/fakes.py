@@ -191,6 +191,11 @@ class FakeKube:
             raise NotFound("not found", status=404)
         return found
 
+    async def list_raw(self, place: Any, **_: Any) -> tuple[list[dict[str, Any]], str]:
+        await asyncio.sleep(0)
+        found = [body for (home, _), body in self.raw.items() if home == place.namespace]
+        return found, str(next(self._versions))
+
     async def create_raw(self, place: Any, body: dict[str, Any]) -> dict[str, Any]:
         name = body["metadata"]["name"]
         answer = await self._write("create", "configmaps", name, self._create_raw, place, body)

@@ -68,13 +68,22 @@ class CountingClient(KubeClient):
         return client
 
 
-_PLURALS = {"rollouts", "rollouttargets", "configmaps", "instances", "bundles", "updatepolicies"}
+_PLURALS = {
+    "rollouts",
+    "rollouttargets",
+    "configmaps",
+    "instances",
+    "bundles",
+    "updatepolicies",
+    "platformpolicies",
+}
 
 
 class ClusterOperator(Operator):
     """An engine whose stores are fed by watches of the real API server."""
 
-    async def watch(self, namespace: str) -> None:
+    async def watch(self, namespace: str | None) -> None:
+        """Follow one tenant, or (None) all of them."""
         kube, stores = self.ctx.kube, self.stores
         local: tuple[ObjectStore[Any], ...] = (
             stores.instances,
@@ -82,7 +91,11 @@ class ClusterOperator(Operator):
             stores.targets,
             stores.policies,
         )
-        everywhere: tuple[ObjectStore[Any], ...] = (stores.bundles, stores.namespaces)
+        everywhere: tuple[ObjectStore[Any], ...] = (
+            stores.bundles,
+            stores.namespaces,
+            stores.platform,
+        )
         watches = [Reflector(kube, store, namespace=namespace) for store in local]
         watches += [Reflector(kube, store) for store in everywhere]
         self._watches = [asyncio.create_task(watch.run()) for watch in watches]
@@ -135,20 +148,33 @@ class Stand:
         bundle.spec.slug = self.slug
         bundle.metadata.name = f"runtime-{self.slug}-1.1.0"
         self.bundle = await self._create_with_status(bundle)
-        jobs = [partial(self._instance, n, push_seconds) for n in range(instances)]
+        await self._settle_in(self.namespace, instances, push_seconds)
+
+    async def neighbour(self, namespace: str, *, instances: int, limit: int) -> None:
+        """Create the policy and running instances of another tenant."""
+        await self.admin.create(builders.policy(limit, namespace))
+        await self._settle_in(namespace, instances, 0.1)
+
+    async def _settle_in(self, namespace: str, instances: int, push_seconds: float) -> None:
+        jobs = [partial(self._instance, namespace, n, push_seconds) for n in range(instances)]
         for result in await bounded(jobs, at_once=16):
             if isinstance(result, Exception):
                 raise result
 
     async def operator(
-        self, *, epoch: int = 1, run: bool = True, timing: Timing = QUICK
+        self,
+        *,
+        epoch: int = 1,
+        run: bool = True,
+        timing: Timing = QUICK,
+        all_tenants: bool = False,
     ) -> ClusterOperator:
         """Start an operator under an epoch; several may believe to lead at once."""
         kube = await CountingClient.open(self._operator_config, "hydracore-operator")
         agents = AgentClient(self.key, subject="operator", now=utc_now)
         self._closing += [kube, agents]
         operator = ClusterOperator(kube, agents, self.history, epoch=lambda: epoch, timing=timing)
-        await operator.watch(self.namespace)
+        await operator.watch(None if all_tenants else self.namespace)
         self.operators.append(operator)
         if run:
             operator.run()
@@ -160,7 +186,8 @@ class Stand:
         It says so then: "There can be a delay between when CustomResourceDefinitions are created
         and when they are available". It looks for them every five seconds.
         """
-        made = builders.rollout(bundle=self.bundle.metadata.name, namespace=self.namespace, **spec)
+        where = {"namespace": self.namespace, **spec}
+        made = builders.rollout(bundle=self.bundle.metadata.name, **where)
         for _ in range(SCHEMA_TRIES):
             try:
                 return await self.admin.create(made)
@@ -174,7 +201,7 @@ class Stand:
         return await self.admin.patch(type(obj), obj.metadata.name, self.namespace, {"spec": spec})
 
     async def fresh(self, obj: R) -> R:
-        return await self.admin.get(type(obj), obj.metadata.name, self.namespace)
+        return await self.admin.get(type(obj), obj.metadata.name, obj.metadata.namespace)
 
     async def targets(self) -> list[RolloutTarget]:
         found, _ = await self.admin.list(RolloutTarget, self.namespace)
@@ -223,11 +250,11 @@ class Stand:
         }
         assert set(counts.values()) == {1}, counts
 
-    async def _instance(self, number: int, push_seconds: float) -> None:
+    async def _instance(self, namespace: str, number: int, push_seconds: float) -> None:
         agent = self.fleet.add(push_seconds=push_seconds)
         self.agents.append(agent)
         made = builders.instance(
-            f"i{number:04d}", agent, url=self.fleet.url(agent), namespace=self.namespace
+            f"i{number:04d}", agent, url=self.fleet.url(agent), namespace=namespace
         )
         made.spec.runtime_type = self.slug
         await self._create_with_status(made)
