@@ -242,7 +242,7 @@ class Drive:
         if self._abort.is_set():
             await asyncio.sleep(min(seconds, self._tenant.timing.poll_max))
             return
-        try:
-            await asyncio.wait_for(self._abort.wait(), seconds)
-        except TimeoutError:
-            return
+        # Not wait_for: in Python 3.11 it loses a cancellation that comes with the event.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._abort.wait()

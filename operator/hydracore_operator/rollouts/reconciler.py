@@ -148,8 +148,10 @@ class TenantReconciler:
         await asyncio.sleep(timing.pause(took, hurry=True) - since)
         rest = timing.pause(took, hurry=False) - (self._ctx.clock.monotonic() - tenant.pass_ended)
         if rest > 0 and not tenant.hurry.is_set():
+            # Not wait_for: in Python 3.11 it loses a cancellation that comes with the event.
             with suppress(TimeoutError):
-                await asyncio.wait_for(tenant.hurry.wait(), rest)
+                async with asyncio.timeout(rest):
+                    await tenant.hurry.wait()
         tenant.hurry.clear()
 
     async def _pass(

@@ -39,6 +39,24 @@ async def test_one_slot_of_many_waits_for_others() -> None:
         assert world.states().count("succeeded") == 2
 
 
+@pytest.mark.parametrize("ticks", range(5))
+async def test_a_stop_that_comes_with_free_slots_is_not_lost(ticks: int) -> None:
+    async with World(instances=2, limit=2) as world:
+        for agent in world.all_agents():
+            agent.hold = True
+        world.roll()
+        operator = world.operator(timing=RARE)
+        await world.until(lambda: len(world.oracle.in_flight) == 2, "all slots to be taken")
+        operator.queue.add("acme")
+        await asyncio.sleep(0.05)
+        (tenant,) = operator.engine._tenants.values()
+        tenant.hurry.set()
+        for _ in range(ticks):
+            await asyncio.sleep(0)
+        async with asyncio.timeout(5):
+            await operator.kill()
+
+
 @pytest.mark.parametrize(
     ("took", "hurry", "pause"),
     [(0.0, False, 0.1), (0.5, False, 1.0), (0.5, True, 0.5), (3.0, False, 2.0), (3.0, True, 2.0)],
