@@ -19,6 +19,7 @@ from hydracore_api.health.endpoints import router as health_router
 from hydracore_api.instances.endpoints import router as instances_router
 from hydracore_api.instances.ready import ReadyAnswers
 from hydracore_api.limits import ReceiveLimits
+from hydracore_api.platform.endpoints import router as platform_router
 from hydracore_api.rollouts.endpoints import router as rollouts_router
 from hydracore_api.services import Services
 from hydracore_api.settings import Settings
@@ -39,6 +40,7 @@ ROUTERS = (
     actions_router,
     instances_router,
     agent_router,
+    platform_router,
     health_router,
 )
 

@@ -82,6 +82,13 @@ class Conflict(DomainError):  # noqa: N818
     title = "The present state does not allow this."
 
 
+class PreconditionFailed(DomainError):  # noqa: N818
+    """It is not as the caller has seen it."""
+
+    status = 412
+    title = "It has changed since it was read."
+
+
 class TooLarge(DomainError):  # noqa: N818
     """The request is larger than allowed."""
 
@@ -105,6 +112,13 @@ class Unprocessable(DomainError):  # noqa: N818
     def __init__(self, loc: Sequence[str | int], msg: str, type_: str = "value_error") -> None:
         super().__init__(msg)
         self.detail = [{"loc": list(loc), "msg": msg, "type": type_}]
+
+
+class PreconditionRequired(DomainError):  # noqa: N818
+    """The caller does not say what it has seen."""
+
+    status = 428
+    title = "If-Match is missing."
 
 
 class BadGateway(DomainError):  # noqa: N818

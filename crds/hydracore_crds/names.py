@@ -55,6 +55,9 @@ ROLLBACK_ANNOTATION = "hydracore.io/rollback"
 ROLLED_BACK_BY_ANNOTATION = "hydracore.io/rolled-back-by"
 """On a Rollout: who asked for that by REST."""
 
+SET_BY_ANNOTATION = "hydracore.io/set-by"
+"""On the PlatformPolicy: ``<generation> <who>``, who set the spec of that generation by REST."""
+
 RELEASE_QUARANTINE_ANNOTATION = "hydracore.io/release-quarantine"
 """On a Bundle: RFC 3339 time up to which all that spoke against it is forgiven.
 

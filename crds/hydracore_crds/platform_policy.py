@@ -10,9 +10,11 @@ from hydracore_crds.base import Column, Conditions, Kind, Resource, Rule, Time, 
 
 DEFAULT_NAME = "default"
 
+MAX_CAP = 10_000
+
 FreezeReason = Annotated[str, StringConstraints(min_length=1, max_length=512)]
 
-_UNTIL = r"^2\d{3}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$"
+UNTIL_PATTERN = r"^2\d{3}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$"
 """RFC 3339 with its zone. The API server's format date-time takes more than can be read here, and a
 freeze that cannot be read would not hold."""
 
@@ -23,7 +25,7 @@ class PlatformFreeze(Wire):
     reason: FreezeReason = Field(description="Why, for the tenants: they all read it.")
     until: Time | None = Field(
         default=None,
-        json_schema_extra={"pattern": _UNTIL},
+        json_schema_extra={"pattern": UNTIL_PATTERN},
         description="When it ends by itself (RFC 3339 with a zone); absent: when it is removed.",
     )
 
@@ -37,7 +39,7 @@ class PlatformPolicySpec(Wire):
     max_parallel_rollouts: int | None = Field(
         default=None,
         ge=1,
-        le=10_000,
+        le=MAX_CAP,
         description="How many targets may be in flight at once over all tenants, shared fairly; "
         "absent: as many as their own limits allow.",
     )

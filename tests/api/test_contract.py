@@ -22,6 +22,8 @@ ADDITIONS = {
     (f"{_FLEET}/plan", "post"),
     (f"{_FLEET}/{{rollout_id}}/rollback", "post"),
     ("/v1/instances/fleet/runtime-rollouts/{rollout_id}/events", "get"),
+    ("/internal/v1/platform/policy", "get"),
+    ("/internal/v1/platform/policy", "put"),
 }
 """Routes of our own beside those of the contract, which stay as they are."""
 

@@ -1,0 +1,1 @@
+"""What holds for all tenants, for those who run the platform."""
