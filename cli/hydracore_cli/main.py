@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from hydracore_cli.commands import bundle, database, demo, keys, rollouts, services, stack
+from hydracore_cli.commands import bundle, database, demo, keys, platform, rollouts, services, stack
 from hydracore_cli.errors import is_expected
 
 HELP = "HydraCore: servers for AI agents, and rollouts of their runtime to whole fleets."
@@ -26,6 +26,7 @@ def build_app() -> typer.Typer:
     app.add_typer(keys.app, name="keys")
     app.add_typer(bundle.app, name="bundle")
     app.add_typer(rollouts.app, name="rollouts")
+    app.add_typer(platform.app, name="platform")
     return app
 
 

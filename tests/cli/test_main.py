@@ -54,6 +54,16 @@ def test_help_names_every_command(run: Run) -> None:
         assert f" {command} " in found.stdout
 
 
+@pytest.mark.parametrize("args", [(), ("3", "--none"), ("0",)])
+def test_a_cap_is_a_number_or_none(run: Run, args: tuple[str, ...]) -> None:
+    assert run("platform", "cap", *args).status == 2
+
+
+def test_a_freeze_needs_a_reason(run: Run) -> None:
+    assert run("platform", "freeze").status == 2
+    assert "1 to 512 characters" in run("platform", "freeze", "--reason", "").stderr
+
+
 def test_an_expected_error_is_exit_status_1_also_as_a_process(tmp_path: Path) -> None:
     found = subprocess.run(
         [sys.executable, "-m", "hydracore_cli.main", "bundle", "verify", "absent"],

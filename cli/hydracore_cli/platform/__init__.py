@@ -1,0 +1,1 @@
+"""Freeze and cap of the platform, by the command line."""
