@@ -9,6 +9,7 @@ begun again at any time, by this process or another, without doing anything twic
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import structlog
 
