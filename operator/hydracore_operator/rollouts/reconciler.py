@@ -15,6 +15,7 @@ from hydracore_crds import RolloutTarget
 from hydracore_kube import KubeError
 from hydracore_operator.context import Context
 from hydracore_operator.controller.reconciler import RetryLater
+from hydracore_operator.rollouts.adopt import adopt
 from hydracore_operator.rollouts.cap import Cap
 from hydracore_operator.rollouts.executor import STALE, Applied, Executor
 from hydracore_operator.rollouts.ledger import Ledger, UnreadableLedgerError
@@ -167,8 +168,9 @@ class TenantReconciler:
             self._cap.rest(tenant)
             raise
         freeing = set(tenant.freeing)
-        found = plan(build_view(tenant, self._cap.granted(tenant)))
-        tenant.limit = found.limit
+        view = build_view(tenant, self._cap.granted(tenant))
+        found = plan(view)
+        tenant.limit, tenant.seen = found.limit, view.targets
         tenant.pass_seconds = self._ctx.clock.monotonic() - began
         moved, fault = await self._share(tenant, found.wanted)
         if moved:
@@ -210,10 +212,7 @@ class TenantReconciler:
         tenant.freeing |= ledger.doubtful
         ledger.doubtful.clear()
         tenant.freeing &= ledger.entries.keys()
-        adopts = tenant.unrecorded(self._ctx.now())
-        if adopts:
-            log.warning("orders_adopted", namespace=tenant.namespace, task_ids=sorted(adopts))
-            await ledger.write(claims={}, adopts=adopts, limit=tenant.limit)
+        await adopt(tenant)
 
     async def _flush(
         self, tenant: Tenant, applied: Applied, known: set[str], *, last: bool

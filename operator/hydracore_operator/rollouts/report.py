@@ -6,9 +6,10 @@ import structlog
 
 from hydracore_core.rollouts.model import Report
 from hydracore_core.rollouts.status import is_urgent
-from hydracore_crds import Rollout, RolloutTarget
+from hydracore_crds import Rollout
 from hydracore_crds.base import GROUP
 from hydracore_crds.rollout import FINAL_STATES, RolloutStatus
+from hydracore_operator.rollouts.look import look
 from hydracore_operator.rollouts.tenant import Tenant
 
 log = structlog.get_logger(__name__)
@@ -61,7 +62,7 @@ async def _confirm_removed(tenant: Tenant, rollout: Rollout, status: RolloutStat
         KubeError: They could not be listed.
     """
     uid = rollout.metadata.uid
-    found, _ = await _look(tenant, rollout)
+    found = await look(tenant, rollout.metadata.name)
     owned = sum(any(o.uid == uid for o in t.metadata.owner_references) for t in found)
     if status.counts is None or status.removed is None:
         raise OutdatedError(f"rollout {rollout.key}: what was removed is not counted")
@@ -74,23 +75,17 @@ async def _confirm_reopened(tenant: Tenant, rollout: Rollout) -> None:
     """Look afresh before a finished rollout changes its state.
 
     Whoever led before and does not know it yet may have heard of the end of the rollout, and not
-    of those of its targets.
+    of those of its targets. It may hear of them while this is asked; so what the plan saw counts,
+    not what is known by then.
 
     Raises:
-        OutdatedError: The targets are not what was thought.
+        OutdatedError: The targets are not what the plan saw.
         KubeError: They could not be listed.
     """
-    _, news = await _look(tenant, rollout)
-    if news:
+    found = await look(tenant, rollout.metadata.name)
+    seen = {target.metadata.uid: target.metadata.resource_version for target in tenant.seen}
+    if any(seen.get(t.metadata.uid) != t.metadata.resource_version for t in found):
         raise OutdatedError(f"targets of rollout {rollout.key} were not known as they are")
-
-
-async def _look(tenant: Tenant, rollout: Rollout) -> tuple[list[RolloutTarget], bool]:
-    """Return a rollout's targets as they are stored, and whether that is news."""
-    selector = f"spec.rolloutName={rollout.metadata.name}"
-    found, _ = await tenant.ctx.kube.list(RolloutTarget, tenant.namespace, field_selector=selector)
-    news = [target for target in found if tenant.ctx.stores.targets.upsert(target)]
-    return found, bool(news)
 
 
 def _basis(rollout: Rollout) -> tuple[object, ...]:

@@ -6,7 +6,7 @@ All of it can be lost: a new leader rebuilds it from the ledger, the targets and
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -20,9 +20,7 @@ from hydracore_crds import Instance, Rollout, RolloutTarget
 from hydracore_crds.platform_policy import DEFAULT_NAME as PLATFORM_DEFAULT
 from hydracore_crds.update_policy import DEFAULT_NAME
 from hydracore_operator.context import Context, NotLeader
-from hydracore_operator.rollouts.entries import UNKNOWN_EPOCH, Entry
 from hydracore_operator.rollouts.errands import Errands
-from hydracore_operator.rollouts.filed import targets_of
 from hydracore_operator.rollouts.ledger import Ledger
 from hydracore_operator.rollouts.timing import Timing
 from hydracore_operator.rollouts.writes import TargetDecision, Writes
@@ -110,6 +108,7 @@ class Tenant:
         pass_ended: When it ended, by the loop's clock.
         hurry: Set when the next pass can fill so many slots that it shall come soon.
         limit: How many slots there are, as the last plan found.
+        seen: The targets as the last plan saw them.
         began: What history has said of rollouts, by uid.
         errands: What asks history.
         since: When this process began to follow the tenant.
@@ -133,6 +132,7 @@ class Tenant:
     pass_ended: float = float("-inf")
     hurry: asyncio.Event = field(default_factory=asyncio.Event)
     limit: int = 0
+    seen: Collection[RolloutTarget] = ()
     began: dict[str, Began] = field(default_factory=dict)
     errands: Errands = field(init=False)
     since: datetime = field(init=False)
@@ -232,33 +232,3 @@ class Tenant:
     ) -> RolloutTarget | None:
         """Write a target's status; see :meth:`Writes.status`."""
         return await self.writes.status(self.ctx.stores.targets, target, decide)
-
-    def unrecorded(self, now: datetime) -> dict[str, Entry]:
-        """Return entries for orders that may be out but stand nowhere in the ledger.
-
-        That is so after the ledger was lost, or after an older leader stored ``in_progress``
-        late. They count against the limit from then on. Who sent them is not known, so that they
-        are fenced like those of an older leader.
-        """
-        found: dict[str, Entry] = {}
-        for target in targets_of(self.ctx.stores, self.namespace).in_state("in_progress"):
-            status = target.status
-            if status.task_id is None or status.deadline is None:
-                continue
-            known = status.task_id in self.ledger.entries or status.task_id in self.freeing
-            if known or status.deadline <= now:
-                continue
-            found[status.task_id] = self._entry_of(target, status.task_id, status.deadline)
-        return found
-
-    def _entry_of(self, target: RolloutTarget, task_id: str, deadline: datetime) -> Entry:
-        instance = self.instance(target.spec.instance_name)
-        return Entry(
-            target=target.metadata.name,
-            rollout=target.spec.rollout_name,
-            attempt=target.status.attempt or target.spec.attempt,
-            instance_name=target.spec.instance_name,
-            instance_uid=instance.metadata.uid if instance else f"unknown-{task_id}",
-            deadline=deadline,
-            epoch=UNKNOWN_EPOCH,
-        )

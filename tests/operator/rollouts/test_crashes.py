@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
+
+import pytest
 
 from hydracore_core.rollouts.model import Plan, Resolve
+from hydracore_crds import RolloutTarget
 from hydracore_kube import Unavailable
 from hydracore_operator.rollouts.executor import Executor
-from tests.operator.rollouts.world import World, release_all
+from tests.operator.rollouts.world import Operator, World, release_all
 
 
 async def test_a_killed_operator_leaves_no_second_activation() -> None:
@@ -97,8 +101,9 @@ async def test_a_blind_old_leader_starts_nothing_twice() -> None:
         assert all(world.oracle.activations_of(i) == 1 for i in world.agents.agents)
 
 
-async def test_a_blind_old_leader_does_not_reopen_what_has_finished() -> None:
-    """It hears that the rollout has succeeded, but not that its targets have."""
+@pytest.mark.parametrize("heard", ["never", "while it looks"])
+async def test_a_blind_old_leader_does_not_reopen_what_has_finished(heard: str) -> None:
+    """It hears that the rollout has succeeded, but not in time that its targets have."""
     async with World(instances=2) as world:
         for agent in world.all_agents():
             agent.hold = True
@@ -111,6 +116,8 @@ async def test_a_blind_old_leader_does_not_reopen_what_has_finished() -> None:
         world.kube._stores.remove(old.stores.targets)
         world.operator(epoch=2)
         await release_all(world, rollout)
+        if heard == "while it looks":
+            _tell_before_a_list(world, old)
         written: list[str | None] = []
 
         async def note(verb: str, _name: str) -> None:
@@ -121,6 +128,18 @@ async def test_a_blind_old_leader_does_not_reopen_what_has_finished() -> None:
         await old.engine.reconcile("acme")
         assert world.states() == ["succeeded"] * 2
         assert set(written) <= {"succeeded"}
+
+
+def _tell_before_a_list(world: World, operator: Operator) -> None:
+    """Let an operator's watch tell of all targets just before it gets a list of them."""
+    real = world.kube.list
+
+    async def late(kind: type[Any], *args: Any, **kwargs: Any) -> Any:
+        for target in world.targets() if kind is RolloutTarget else ():
+            operator.stores.targets.apply("MODIFIED", target)
+        return await real(kind, *args, **kwargs)
+
+    world.kube.list = late  # type: ignore[method-assign]
 
 
 async def test_a_lost_ledger_is_written_again() -> None:

@@ -24,9 +24,6 @@ EVERY_RUN = settings(
 SOAK = settings(EVERY_RUN, max_examples=50, derandomize=False, print_blob=True)
 
 
-@pytest.mark.xfail(
-    strict=False, reason="open: a dynamic rollout that was superseded is reopened by an old leader"
-)
 def test_whatever_happens_the_invariants_hold_and_all_comes_to_rest() -> None:
     """The same histories in every run, so that a failure comes again."""
 
