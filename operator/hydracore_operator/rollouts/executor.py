@@ -61,6 +61,7 @@ class Applied:
         driven: Task ids that need a drive.
         errors: What failed.
         creating: Keys of the errands that create targets for the plan.
+        unreported: Names of rollouts whose status could not be stored: nothing of theirs starts.
     """
 
     again: bool = False
@@ -69,6 +70,7 @@ class Applied:
     driven: set[str] = field(default_factory=set)
     errors: list[Exception] = field(default_factory=list)
     creating: set[str] = field(default_factory=set)
+    unreported: set[str] = field(default_factory=set)
 
     def wake_in(self, after: timedelta | None) -> None:
         """Remember to come again, if anything asks for it."""
@@ -104,7 +106,8 @@ class Executor:
         self, tenant: Tenant, kind: type, intents: Sequence[Intent], applied: Applied
     ) -> None:
         if kind is Start:
-            await self._start(tenant, [i for i in intents if isinstance(i, Start)], applied)
+            starts = [intent for intent in intents if isinstance(intent, Start)]
+            await self._start(tenant, starts, applied)
             return
         if kind is Track:  # hundreds, which write nothing
             for intent in intents:
@@ -115,7 +118,9 @@ class Executor:
             if isinstance(result, Exception):
                 applied.failed(result)
 
-    async def _start(self, tenant: Tenant, starts: list[Start], applied: Applied) -> None:
+    async def _start(self, tenant: Tenant, wanted: list[Start], applied: Applied) -> None:
+        """Start what the stored statuses allow: a wave only once the one before has passed."""
+        starts = [intent for intent in wanted if intent.rollout_name not in applied.unreported]
         try:
             applied.driven |= await start(tenant, starts, self._new_id)
             applied.started = True
@@ -142,10 +147,17 @@ class Executor:
             case RefuseRetry():
                 await refuse_retry(tenant, intent)
             case Report():
-                seconds = await report(tenant, intent)
-                applied.wake_in(None if seconds is None else timedelta(seconds=seconds))
+                await self._report(tenant, intent, applied)
             case _:
                 self._follow(tenant, intent, applied)
+
+    async def _report(self, tenant: Tenant, intent: Report, applied: Applied) -> None:
+        try:
+            seconds = await report(tenant, intent)
+        except Exception:
+            applied.unreported.add(intent.rollout_name)
+            raise
+        applied.wake_in(None if seconds is None else timedelta(seconds=seconds))
 
     async def _admit(self, tenant: Tenant, intent: Admit, applied: Applied) -> None:
         """Pin, and plan again with that; then have the targets created."""

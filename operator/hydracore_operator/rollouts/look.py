@@ -12,9 +12,13 @@ async def look(tenant: Tenant, rollout_name: str) -> list[RolloutTarget]:
     Raises:
         KubeError: They could not be listed.
     """
+    store = tenant.ctx.stores.targets
     found, _ = await tenant.ctx.kube.list(
-        RolloutTarget, tenant.namespace, field_selector=f"spec.rolloutName={rollout_name}"
+        RolloutTarget,
+        tenant.namespace,
+        field_selector=f"spec.rolloutName={rollout_name}",
+        held=store.held,
     )
     for target in found:
-        tenant.ctx.stores.targets.upsert(target)
+        store.upsert(target)
     return found

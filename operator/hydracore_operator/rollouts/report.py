@@ -6,7 +6,7 @@ import structlog
 
 from hydracore_core.rollouts.model import Report
 from hydracore_core.rollouts.status import is_urgent
-from hydracore_crds import Rollout
+from hydracore_crds import Rollout, RolloutTarget
 from hydracore_crds.base import GROUP
 from hydracore_crds.rollout import FINAL_STATES, RolloutStatus
 from hydracore_operator.rollouts.look import look
@@ -41,8 +41,10 @@ async def report(tenant: Tenant, intent: Report) -> float | None:
 
     if intent.status.removed != seen.status.removed:
         await _confirm_removed(tenant, seen, intent.status)
-    if seen.status.state in FINAL_STATES and intent.status.state != seen.status.state:
-        await _confirm_reopened(tenant, seen)
+    if seen.status.state != intent.status.state and not FINAL_STATES.isdisjoint(
+        {seen.status.state, intent.status.state}
+    ):
+        await _confirm_end(tenant, seen)
 
     def decide(fresh: Rollout) -> RolloutStatus:
         if _basis(fresh) != basis:
@@ -71,11 +73,12 @@ async def _confirm_removed(tenant: Tenant, rollout: Rollout, status: RolloutStat
     log.warning("targets_deleted_by_hand", rollout=rollout.key, removed=status.removed.total)
 
 
-async def _confirm_reopened(tenant: Tenant, rollout: Rollout) -> None:
-    """Look afresh before a finished rollout changes its state.
+async def _confirm_end(tenant: Tenant, rollout: Rollout) -> None:
+    """Look afresh before a rollout ends, or one that has ended goes on.
 
-    Whoever led before and does not know it yet may have heard of the end of the rollout, and not
-    of those of its targets. It may hear of them while this is asked; so what the plan saw counts,
+    People are told of an end. Whoever's watch is late may not have heard that a target is retried,
+    and whoever led before and does not know it yet may have heard of the rollout's end, and not of
+    those of its targets. Either may hear of them while this is asked; so what the plan saw counts,
     not what is known by then.
 
     Raises:
@@ -83,9 +86,14 @@ async def _confirm_reopened(tenant: Tenant, rollout: Rollout) -> None:
         KubeError: They could not be listed.
     """
     found = await look(tenant, rollout.metadata.name)
-    seen = {target.metadata.uid: target.metadata.resource_version for target in tenant.seen}
-    if any(seen.get(t.metadata.uid) != t.metadata.resource_version for t in found):
+    seen = {target.metadata.uid: target for target in tenant.seen}
+    if any(_reads(target) != _reads(seen.get(target.metadata.uid)) for target in found):
         raise OutdatedError(f"targets of rollout {rollout.key} were not known as they are")
+
+
+def _reads(target: RolloutTarget | None) -> tuple[object, ...] | None:
+    """Return what a plan reads of a target."""
+    return None if target is None else (target.spec, target.status, target.deleting)
 
 
 def _basis(rollout: Rollout) -> tuple[object, ...]:

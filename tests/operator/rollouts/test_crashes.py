@@ -254,3 +254,31 @@ async def test_a_stale_plan_does_not_end_the_drive_of_an_order_that_has_just_beg
         await Executor(lambda: "unused").apply(tenant, Plan(intents=(Resolve(slot),)))
         await asyncio.sleep(0)
         assert tenant.drives.ids() == {slot.task_id}
+
+
+async def test_a_retry_that_was_not_heard_of_is_not_taken_for_the_end() -> None:
+    """Another operator has begun it; this one hears of the rollout, and of no target."""
+    async with World(instances=2) as world:
+        world.agent(0).faults.outcome = "rejected"
+        rollout = world.roll()
+        deaf = world.operator(epoch=2)
+        await world.finished(rollout, "failed")
+        world.kube._stores.remove(deaf.stores.targets)
+        states: list[str | None] = []
+
+        async def note(verb: str, _name: str) -> None:
+            if verb == "status rollouts":
+                states.append(world.state(rollout))
+
+        world.kube.after = note
+        world.agent(0).faults.outcome = "activated"
+        world.agent(0).hold = True
+        world.kube.edit(world.target_of(0), attempt=2)
+        other = world.operator(epoch=1)
+        await world.until(lambda: world.state(rollout) == "in_progress", "the retry to be seen")
+        for _ in range(20):
+            deaf.queue.add("acme")
+            other.queue.add("acme")
+            await asyncio.sleep(0.01)
+        await release_all(world, rollout)
+        assert "failed" not in states

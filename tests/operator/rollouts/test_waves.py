@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from hydracore_crds.names import APPROVE_ANNOTATION
 from hydracore_crds.rollout import Rollout
+from hydracore_kube import Unavailable
 from tests.operator.rollouts.world import World, condition
 
 CANARY = {"name": "canary", "count": 1}
@@ -56,3 +58,21 @@ async def test_the_next_operator_knows_which_waves_are_passed() -> None:
         await world.finished(rollout, "succeeded")
         activated = [instance for instance, _ in world.oracle.activated]
         assert sorted(activated) == sorted(agent.instance_id for agent in world.all_agents())
+
+
+async def test_a_wave_starts_only_once_it_is_stored_that_the_one_before_has_passed() -> None:
+    async with World(instances=3, limit=3) as world:
+        rollout = waved(world, CANARY)
+
+        async def refuse(verb: str, _name: str) -> None:
+            if verb == "status rollouts" and world.oracle.activated:
+                raise Unavailable("no connection to the API server")
+
+        world.kube.before = refuse
+        world.operator()
+        await world.until(lambda: world.states().count("succeeded") == 1, "the canary")
+        await asyncio.sleep(0.2)
+        assert len(world.oracle.accepted) == 1
+        world.kube.before = None
+        await world.finished(rollout, "succeeded")
+        assert len(world.oracle.activated) == 3

@@ -3,6 +3,7 @@ where there is nothing to do it to."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from hydracore_crds import Instance, Rollout, RolloutTarget, UpdatePolicy
@@ -18,7 +19,7 @@ from hydracore_crds.policy_window import PolicyWindow
 from hydracore_crds.rollout import FINAL_STATES
 from hydracore_crds.update_policy import MaintenanceWindow
 from tests.operator.rollouts import builders
-from tests.operator.rollouts.model.line import Death, Loss
+from tests.operator.rollouts.model.line import Death, Loss, Stop
 from tests.operator.rollouts.model.process import Process
 from tests.operator.rollouts.model.world import HEARD_AFTER, LEASE_SECONDS, World
 
@@ -191,8 +192,20 @@ def crash(world: World, calls: int, *, sent: bool) -> None:
 
 def freeze(world: World, seconds: float, believes: float) -> None:
     """The leader is frozen; once it thaws, it finds out a little later that it leads no more."""
-    old = world.leader
-    if old is not None and not old.line.frozen and _few(world):
+    if world.leader is not None:
+        _freeze(world, world.leader, seconds, believes)
+
+
+def freeze_in_call(world: World, calls: int, seconds: float, believes: float) -> None:
+    """The leader is frozen with its n-th call from now in its hand, which leaves when it thaws."""
+    if world.leader is not None:
+        come = partial(_freeze, world, world.leader, seconds, believes)
+        world.leader.line.stop_at(Stop(calls, come))
+        world.say(f"{world.leader.name} will be frozen at its call {calls}")
+
+
+def _freeze(world: World, old: Process, seconds: float, believes: float) -> None:
+    if old is world.leader and not old.line.frozen and _few(world):
         old.line.freeze()
         world.say(f"{old.name} is FROZEN for {seconds:g} s")
         world.later(LEASE_SECONDS, _take_over, world, old)

@@ -34,6 +34,14 @@ class Death:
     sent: bool
 
 
+@dataclass(frozen=True)
+class Stop:
+    """With which call in its hand an operator stops, and what stops it."""
+
+    calls: int
+    come: Callable[[], None]
+
+
 @dataclass
 class Line:
     """One operator's way out.
@@ -51,6 +59,7 @@ class Line:
     agents: deque[Loss] = field(default_factory=deque)
     calls: int = 0
     _death: Death | None = None
+    _stop: Stop | None = None
     _dead: bool = False
     _thawed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -70,6 +79,9 @@ class Line:
 
     def die_at(self, death: Death) -> None:
         self._death = Death(self.calls + death.calls, death.sent)
+
+    def stop_at(self, stop: Stop) -> None:
+        self._stop = Stop(self.calls + stop.calls, stop.come)
 
     def cut(self) -> None:
         """Let nothing out any more: the process is dead."""
@@ -100,6 +112,10 @@ class Line:
         """
         await self.wait_thawed()
         self.calls += 1
+        if self._stop is not None and self._stop.calls <= self.calls:
+            (stop, self._stop) = (self._stop, None)
+            stop.come()
+            await self.wait_thawed()
         death = self._death if self._death and self._death.calls <= self.calls else None
         loss = losses.popleft() if losses else None
         if death is not None and not death.sent:

@@ -189,6 +189,10 @@ class RolloutMachine(RuleBasedStateMachine):
     def freeze(self, lasts: float, believes: float, after: float) -> None:
         self._do(deeds.freeze, lasts, believes, after=after)
 
+    @rule(calls=st.integers(1, 20), lasts=seconds, believes=beliefs, after=pauses)
+    def freeze_in_call(self, calls: int, lasts: float, believes: float, after: float) -> None:
+        self._do(deeds.freeze_in_call, calls, lasts, believes, after=after)
+
     @rule(believes=beliefs, after=pauses)
     def depose(self, believes: float, after: float) -> None:
         self._do(deeds.depose, believes, after=after)

@@ -18,7 +18,7 @@ from tests.operator.rollouts.model.server import Server
 
 Break = Callable[[pytest.MonkeyPatch], None]
 BOUNDED = settings(
-    max_examples=60,
+    max_examples=200,
     stateful_step_count=60,
     deadline=None,
     derandomize=True,
