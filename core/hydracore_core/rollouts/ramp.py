@@ -14,8 +14,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from hydracore_core.rollouts.texts import lasting
-from hydracore_crds.ramp import Ramp
-from hydracore_crds.rollout import Strategy
+from hydracore_crds.rollout import Ramp, Strategy
 
 _MINUTE = 60.0
 

@@ -11,8 +11,7 @@ from hydracore_core.rollouts.model import Plan, Report, Start
 from hydracore_core.rollouts.plan import plan
 from hydracore_core.rollouts.ramp import countdown, distance, paced, rate
 from hydracore_crds import Rollout, RolloutTarget
-from hydracore_crds.ramp import Ramp
-from hydracore_crds.rollout import Counts, Strategy
+from hydracore_crds.rollout import Counts, Ramp, Strategy
 from tests.core.rollouts.builders import (
     NOW,
     done,
