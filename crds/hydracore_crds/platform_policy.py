@@ -6,7 +6,8 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field, StringConstraints
 
-from hydracore_crds.base import Column, Conditions, Kind, Resource, Rule, Time, Wire
+from hydracore_crds.base import Column, Conditions, Kind, Resource, Time, Wire
+from hydracore_crds.singleton import only
 
 DEFAULT_NAME = "default"
 
@@ -72,12 +73,7 @@ class PlatformPolicy(Resource):
             Column("Reason", ".spec.freeze.reason", priority=1),
             Column("Age", ".metadata.creationTimestamp", "date"),
         ),
-        rules=(
-            Rule(
-                "self.metadata.name == 'default'",
-                "a PlatformPolicy must be named 'default': there is one for the whole platform",
-            ),
-        ),
+        rules=(only(DEFAULT_NAME, "a PlatformPolicy", "the whole platform"),),
     )
 
     kind: str = "PlatformPolicy"

@@ -18,6 +18,7 @@ from hydracore_crds.base import (
     rules,
 )
 from hydracore_crds.policy_window import MAX_JITTER_SECONDS, MAX_WINDOWS, PolicyWindow
+from hydracore_crds.singleton import only
 from hydracore_crds.webhook import MAX_WEBHOOKS, Webhook
 
 UpdateMode = Literal["auto", "notify", "disabled"]
@@ -126,12 +127,7 @@ class UpdatePolicy(Resource):
             Column("Valid", '.status.conditions[?(@.type=="Valid")].status', priority=1),
             Column("Age", ".metadata.creationTimestamp", "date"),
         ),
-        rules=(
-            Rule(
-                "self.metadata.name == 'default'",
-                "an UpdatePolicy must be named 'default': there is one for each tenant",
-            ),
-        ),
+        rules=(only(DEFAULT_NAME, "an UpdatePolicy", "each tenant"),),
     )
 
     kind: str = "UpdatePolicy"
