@@ -22,13 +22,13 @@ from hydracore_crds.update_policy import DEFAULT_NAME
 from hydracore_crds.webhook import Webhook
 from hydracore_history import HistoryError, Notification
 from hydracore_history.notifications import Outcome
-from hydracore_kube import NotFound
 from hydracore_operator.context import Context
 from hydracore_operator.controller.reconciler import RetryLater
 from hydracore_operator.notifications.due import due
 from hydracore_operator.notifications.sender import NotDelivered, WebhookSender
 from hydracore_operator.notifications.signing import WebhookSigner
 from hydracore_operator.notifications.status import with_notifications
+from hydracore_operator.status_writes import write_status
 
 MAX_OPEN = 125
 """Most notifications of a webhook that wait; further ones are recorded when there is room."""
@@ -219,12 +219,7 @@ class NotificationReconciler:
             public_key=self._signer.public_key,
             now=self._ctx.now(),
         )
-        try:
-            written = await self._ctx.kube.update_status(policy, status)
-        except NotFound:
-            self._ctx.stores.policies.remove(policy.key, policy.metadata.uid)
-            return
-        self._ctx.stores.policies.upsert(written)
+        await write_status(self._ctx.kube, self._ctx.stores.policies, policy, status)
 
 
 def _first(

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from hydracore_core.platform.freeze import Freeze, freeze_of
 from hydracore_crds import PlatformPolicy
-from hydracore_crds.base import set_condition
 from hydracore_crds.platform_policy import PlatformPolicyStatus
-from hydracore_kube import NotFound
 from hydracore_operator.context import Context
-from hydracore_operator.policies.verdicts import frozen
-
-COUNT_EVERY = timedelta(seconds=5)
-"""Shortest time between two counts of what is in flight; every start and end of a push wakes us."""
+from hydracore_operator.policies.counts import Counts, in_flight
+from hydracore_operator.policies.verdicts import frozen, judged
+from hydracore_operator.status_writes import write_status
 
 
 class PlatformReconciler:
@@ -21,7 +18,7 @@ class PlatformReconciler:
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
-        self._counted = float("-inf")
+        self._counts = Counts(ctx.clock)
 
     async def reconcile(self, key: str) -> datetime | None:
         """Write what holds now, where it differs; return when to look again.
@@ -31,19 +28,15 @@ class PlatformReconciler:
         """
         policy = self._ctx.stores.platform.get(key)
         if policy is None or policy.deleting:
+            self._counts.forget(key)
             return None
-        now, elapsed = self._ctx.now(), self._ctx.clock.monotonic()
-        wait = max(COUNT_EVERY - timedelta(seconds=min(elapsed - self._counted, 3600)), timedelta())
+        now, wait = self._ctx.now(), self._counts.wait(key)
         freeze = freeze_of(policy, now)
         status = self._status(policy, freeze, now, count=not wait)
-        try:
-            written = await self._ctx.kube.update_status(policy, status)
-        except NotFound:
-            self._ctx.stores.platform.remove(key, policy.metadata.uid)
+        if await write_status(self._ctx.kube, self._ctx.stores.platform, policy, status) is None:
             return None
-        self._ctx.stores.platform.upsert(written)
         if not wait:
-            self._counted = elapsed
+            self._counts.counted(key)
         thaws_at = freeze.until if freeze is not None else None
         times = (now + wait if wait else None, thaws_at)
         return min((time for time in times if time is not None), default=None)
@@ -54,16 +47,8 @@ class PlatformReconciler:
         status = policy.status.model_copy(deep=True)
         status.observed_generation = policy.metadata.generation
         if count:
-            targets = self._ctx.stores.targets.all()
-            status.in_flight = sum(target.status.state == "in_progress" for target in targets)
-        verdict = frozen(freeze)
-        status.conditions = set_condition(
-            status.conditions,
-            verdict.type,
-            verdict.status,
-            reason=verdict.reason,
-            message=verdict.message,
-            now=now,
-            generation=policy.metadata.generation,
+            status.in_flight = in_flight(self._ctx.stores.targets.all())
+        status.conditions = judged(
+            status.conditions, [frozen(freeze)], now, policy.metadata.generation
         )
         return status

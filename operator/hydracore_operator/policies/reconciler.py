@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from hydracore_core.platform.freeze import Freeze, freeze_of
 from hydracore_core.windows import WindowState, window_state
 from hydracore_crds import UpdatePolicy, conditions
-from hydracore_crds.base import find, set_condition
+from hydracore_crds.base import find
 from hydracore_crds.names import TENANT_LABEL
 from hydracore_crds.platform_policy import DEFAULT_NAME as PLATFORM_DEFAULT
 from hydracore_crds.update_policy import DEFAULT_NAME, UpdatePolicyStatus
-from hydracore_kube import NotFound
 from hydracore_operator.context import Context
-from hydracore_operator.policies.verdicts import Verdict, frozen, valid, window_open
-
-COUNT_EVERY = timedelta(seconds=5)
-"""Shortest time between two counts of what is in flight; every start and end of a push wakes us."""
+from hydracore_operator.policies.counts import Counts, in_flight
+from hydracore_operator.policies.verdicts import Verdict, frozen, judged, valid, window_open
+from hydracore_operator.status_writes import write_status
 
 
 class PolicyReconciler:
@@ -24,7 +22,7 @@ class PolicyReconciler:
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
-        self._counted: dict[str, float] = {}
+        self._counts = Counts(ctx.clock)
         self._written: dict[str, tuple[object, ...]] = {}
 
     async def reconcile(self, key: str) -> datetime | None:
@@ -38,11 +36,11 @@ class PolicyReconciler:
         """
         policy = self._ctx.stores.policies.get(key)
         if policy is None or policy.deleting:
-            self._counted.pop(key, None)
+            self._counts.forget(key)
             self._written.pop(key, None)
             return None
         now = self._ctx.now()
-        wait = self._wait(key)
+        wait = self._counts.wait(key)
         window = window_state(policy, now)
         freeze = freeze_of(self._ctx.stores.platform.get(PLATFORM_DEFAULT), now)
         thaws_at = freeze.until if freeze is not None else None
@@ -53,24 +51,13 @@ class PolicyReconciler:
         if wait and self._written.get(key) == (policy.metadata.resource_version, *said):
             return again
         status = self._status(policy, window, freeze, now, count=not wait)
-        try:
-            written = await self._ctx.kube.update_status(policy, status)
-        except NotFound:
-            self._ctx.stores.policies.remove(key, policy.metadata.uid)
+        written = await write_status(self._ctx.kube, self._ctx.stores.policies, policy, status)
+        if written is None:
             return None
-        self._ctx.stores.policies.upsert(written)
         self._written[key] = (written.metadata.resource_version, *said)
         if not wait:
-            self._counted[key] = self._ctx.clock.monotonic()
+            self._counts.counted(key)
         return again
-
-    def _wait(self, key: str) -> timedelta:
-        """Return how long the next count is put off."""
-        counted = self._counted.get(key)
-        if counted is None:
-            return timedelta()
-        passed = timedelta(seconds=self._ctx.clock.monotonic() - counted)
-        return max(COUNT_EVERY - passed, timedelta())
 
     def _status(
         self,
@@ -87,23 +74,11 @@ class PolicyReconciler:
         status.window_open = window.open
         status.next_opens_at = None if window.open else window.next_change
         if count:
-            status.in_flight = sum(
-                target.status.state == "in_progress"
-                for target in self._ctx.stores.targets.in_namespace(namespace)
-            )
+            status.in_flight = in_flight(self._ctx.stores.targets.in_namespace(namespace))
         verdicts = [self._accepted(policy, namespace), valid(policy), window_open(window)]
         if freeze is not None or find(status.conditions, conditions.FROZEN) is not None:
             verdicts.append(frozen(freeze))
-        for verdict in verdicts:
-            status.conditions = set_condition(
-                status.conditions,
-                verdict.type,
-                verdict.status,
-                reason=verdict.reason,
-                message=verdict.message,
-                now=now,
-                generation=generation,
-            )
+        status.conditions = judged(status.conditions, verdicts, now, generation)
         return status
 
     def _accepted(self, policy: UpdatePolicy, namespace: str) -> Verdict:

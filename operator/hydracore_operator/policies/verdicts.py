@@ -1,13 +1,15 @@
-"""What the conditions of an UpdatePolicy say about its windows, and about a freeze."""
+"""What the conditions of policies say about windows, and about a freeze."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 from hydracore_core.platform.freeze import Freeze
 from hydracore_core.windows import WindowState, problems
 from hydracore_crds import UpdatePolicy, conditions
-from hydracore_crds.base import ConditionStatus
+from hydracore_crds.base import Condition, ConditionStatus, set_condition
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,23 @@ class Verdict:
     status: ConditionStatus
     reason: str
     message: str
+
+
+def judged(
+    found: list[Condition], verdicts: Iterable[Verdict], now: datetime, generation: int
+) -> list[Condition]:
+    """Return the conditions with the verdicts on this generation in them."""
+    for one in verdicts:
+        found = set_condition(
+            found,
+            one.type,
+            one.status,
+            reason=one.reason,
+            message=one.message,
+            now=now,
+            generation=generation,
+        )
+    return found
 
 
 def valid(policy: UpdatePolicy) -> Verdict:

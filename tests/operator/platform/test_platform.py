@@ -8,8 +8,8 @@ from hydracore_crds import PlatformPolicy
 from hydracore_crds.base import find
 from hydracore_crds.rollout_target import RolloutTargetStatus
 from hydracore_operator.platform import PlatformReconciler
-from hydracore_operator.platform.reconciler import COUNT_EVERY
 from hydracore_operator.policies import PolicyReconciler
+from hydracore_operator.policies.counts import COUNT_EVERY
 from tests.core.rollouts.builders import platform
 from tests.operator.rollouts.fakes import FakeClock
 from tests.operator.rollouts.world import World

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from hydracore_crds.base import find
 from hydracore_crds.rollout_target import RolloutTargetStatus
 from hydracore_operator.policies import PolicyReconciler
-from hydracore_operator.policies.reconciler import COUNT_EVERY
+from hydracore_operator.policies.counts import COUNT_EVERY
 from tests.operator.rollouts.fakes import FakeClock
 from tests.operator.rollouts.world import Operator, World
 
@@ -30,7 +30,7 @@ def counted(world: World) -> int | None:
     return world.kube.current(world.policy).status.in_flight
 
 
-async def test_it_is_counted_at_most_once_a_second_and_then_once_more() -> None:
+async def test_it_is_counted_at_most_every_few_seconds_and_then_once_more() -> None:
     clock = FakeClock()
     async with World(instances=4, clock=clock) as world:
         operator = world.operator(run=False)
