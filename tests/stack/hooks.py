@@ -7,9 +7,10 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+
+from tests.stack.loopback import LoopbackServer
 
 
 @dataclass(frozen=True)
@@ -30,35 +31,28 @@ class Told:
         return found
 
 
-class Hooks:
+class Hooks(LoopbackServer):
     """The receiver; ``with Hooks() as hooks``."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.got: list[Told] = []
         self._lock = threading.Lock()
-        hooks = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                headers = {name.lower(): value for name, value in self.headers.items()}
-                self.send_response(hooks._take(Told(headers, body, time.time())))
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - as inherited
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}/hook"
+        return f"{self.root}/hook"
 
     def of(self, kind: str) -> list[Told]:
         """Return what was told of one type of event, in order of arrival."""
         with self._lock:
             return [told for told in self.got if told.event["type"] == kind]
+
+    def answer(self, request: BaseHTTPRequestHandler, body: bytes) -> None:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        request.send_response(self._take(Told(headers, body, time.time())))
+        request.send_header("Content-Length", "0")
+        request.end_headers()
 
     def _take(self, told: Told) -> int:
         with self._lock:
@@ -67,16 +61,3 @@ class Hooks:
             )
             self.got.append(told)
         return 503 if refused else 204
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
