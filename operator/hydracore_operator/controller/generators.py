@@ -12,7 +12,7 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from itertools import count
-from types import AsyncGeneratorType
+from types import AsyncGeneratorType, FrameType
 from typing import Any, Self, TypeGuard
 from weakref import WeakValueDictionary
 
@@ -70,11 +70,15 @@ class Generators:
                 await generator.aclose()
 
 
-def _is_of(generator: AsyncGenerator[Any, Any], package: str) -> TypeGuard[Generator]:
-    if not isinstance(generator, AsyncGeneratorType) or generator.ag_frame is None:
+def is_of_package(frame: FrameType | None, package: str) -> bool:
+    """Whether code that has not ended is of the package or of one below it."""
+    if frame is None:
         return False
-    module = generator.ag_frame.f_globals.get("__name__", "")
-    return f"{module}.".startswith(f"{package}.")
+    return f"{frame.f_globals.get('__name__', '')}.".startswith(f"{package}.")
+
+
+def _is_of(generator: AsyncGenerator[Any, Any], package: str) -> TypeGuard[Generator]:
+    return isinstance(generator, AsyncGeneratorType) and is_of_package(generator.ag_frame, package)
 
 
 _owner: ContextVar[Generators | None] = ContextVar("owner of generators", default=None)

@@ -18,6 +18,7 @@ from hydracore_kube.connection import auth_headers, load_configuration, open_api
 from hydracore_kube.paths import api_path, where_of
 from hydracore_operator.clock import Clock, SystemClock
 from hydracore_operator.context import FIELD_MANAGER
+from hydracore_operator.controller.ending import end_tasks
 from hydracore_operator.controller.generators import Generators
 from hydracore_operator.controller.handlers import NoDiffBase, NoProgress, build_registry
 
@@ -104,10 +105,10 @@ class Watcher:
             done, _ = await asyncio.wait(tasks | own, return_when=asyncio.FIRST_COMPLETED)
             return done
         finally:
-            for task in tasks | own:
+            for task in own:
                 task.cancel()
-            ended, late = await asyncio.wait(tasks, timeout=_STOP_SECONDS)
-            for task in ended:
+            late = await end_tasks(tasks, package=kopf.__name__, seconds=_STOP_SECONDS)
+            for task in tasks - late:
                 # What one of them died of is told once; the others' echoes count as heard.
                 _ = task.cancelled() or task.exception()
             if not late:
