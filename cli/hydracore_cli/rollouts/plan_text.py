@@ -97,6 +97,8 @@ def _skipped(plan: RolloutPreview) -> str:
 def _limits(plan: RolloutPreview) -> str:
     limits = plan.limits
     own = f", the rollout's {limits.rollout}" if limits.rollout is not None else ""
+    if limits.platform is not None:
+        own += f", the platform's {limits.platform}"
     flying = f"{limits.in_flight} of the tenant in flight now"
     return f"{limits.at_once} (the policy's limit is {limits.tenant}{own}; {flying})"
 

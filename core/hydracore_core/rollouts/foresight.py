@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 
+from hydracore_core.platform.shares import platform_limit
 from hydracore_core.rollouts.approvals import token_of
 from hydracore_core.rollouts.estimate import Observed, Stretch, Tempo, ends_at
 from hydracore_core.rollouts.fit import needed
@@ -54,16 +55,21 @@ def planned_waves(
     return found
 
 
+def at_once(scope: TenantScope, mine: RolloutScope) -> int:
+    """Return how many targets of a rollout can be in flight if nobody else needs slots."""
+    own, platform = mine.rollout.spec.strategy.max_parallel, platform_limit(scope.view.platform)
+    return min(limit for limit in (scope.limit, own, platform) if limit is not None)
+
+
 def estimate(scope: TenantScope, mine: RolloutScope, observed: Observed | None) -> Estimate:
     """Return when a rollout will have ended, or why nobody can say."""
     stretches = _stretches(scope.now, mine)
     reason = _unforeseeable(mine, observed)
     end = None
     if reason is None and observed is not None:
-        own = mine.rollout.spec.strategy.max_parallel or scope.limit
         needs = needed(mine.rollout, observed)
         tempo = Tempo(
-            min(own, scope.limit),
+            at_once(scope, mine),
             observed.seconds,
             needs,
             partial(distance, mine.rollout.spec.strategy),
@@ -104,6 +110,8 @@ def _assumed(scope: TenantScope, mine: RolloutScope) -> list[str]:
         notes.append(f"{count(asked, 'approval')} at once when asked")
     if others:
         notes.append(f"other rollouts of the tenant take no slots ({others} under way)")
+    if (platform := platform_limit(scope.view.platform)) is not None:
+        notes.append(f"other tenants take none of the platform's {count(platform, 'slot')}")
     return notes
 
 

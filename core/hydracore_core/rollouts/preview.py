@@ -14,12 +14,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from hydracore_core.executions import Began
+from hydracore_core.platform.shares import platform_limit
 from hydracore_core.quarantine import warning_of
 from hydracore_core.rollouts.artifacts import bundle_gate, pin
 from hydracore_core.rollouts.estimate import Observed, observe
 from hydracore_core.rollouts.fingerprint import fingerprint, place_of
 from hydracore_core.rollouts.fit import needed
-from hydracore_core.rollouts.foresight import estimate, planned_waves
+from hydracore_core.rollouts.foresight import at_once, estimate, planned_waves
 from hydracore_core.rollouts.model import TargetDraft, TenantView
 from hydracore_core.rollouts.plan import PHASES
 from hydracore_core.rollouts.preview_model import (
@@ -68,7 +69,6 @@ def preview(view: TenantView, wanted: Rollout, observed: Observed | None) -> Rol
     scope, mine = _foresee(view, chosen.rollout, chosen.imagined)
     spec, targets = wanted.spec, mine.all_targets()
     plan_hash = wanted.status.plan_hash or fingerprint(spec, artifact, map(place_of, targets))
-    own = spec.strategy.max_parallel
     return RolloutPreview(
         artifact=PlannedArtifact.model_validate(artifact.model_dump()),
         plan_hash=plan_hash,
@@ -83,8 +83,9 @@ def preview(view: TenantView, wanted: Rollout, observed: Observed | None) -> Rol
         pace=pace(spec.strategy),
         limits=PreviewLimits(
             tenant=scope.limit,
-            rollout=own,
-            at_once=scope.limit if own is None else min(own, scope.limit),
+            rollout=spec.strategy.max_parallel,
+            platform=platform_limit(view.platform),
+            at_once=at_once(scope, mine),
             in_flight=scope.taken,
         ),
         window=PreviewWindow(

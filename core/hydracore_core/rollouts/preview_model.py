@@ -70,7 +70,12 @@ class PreviewLimits(_Part):
 
     tenant: int = Field(description="The policy's maxParallelRollouts.")
     rollout: int | None = Field(description="The strategy's maxParallel.")
-    at_once: int = Field(description="The smaller of the two.")
+    platform: int | None = Field(
+        description="How many the platform lets be in flight over all tenants; null without a cap."
+    )
+    at_once: int = Field(
+        description="The smallest of these, if no other tenant takes any of the platform's."
+    )
     in_flight: int = Field(description="How many the tenant has in flight now, over all rollouts.")
 
 

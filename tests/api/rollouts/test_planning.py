@@ -43,7 +43,8 @@ async def test_a_plan_tells_waves_skips_and_gates_and_makes_nothing(world: World
     assert (first["name"], first["bake_seconds"]) == ("canary", 60)
     assert first["approval"] == f"1@{found['plan_hash']}"
     assert found["skipped"] == [{"instance_name": "new", "reason": "NotRunning"}]
-    assert found["limits"] == {"tenant": 2, "rollout": 1, "at_once": 1, "in_flight": 0}
+    limits = {"tenant": 2, "rollout": 1, "platform": None, "at_once": 1, "in_flight": 0}
+    assert found["limits"] == limits
     assert found["artifact"]["bundle_name"] == BUNDLE
     assert found["waits_for"] is None
     assert found["estimate"]["ends_at"] is None

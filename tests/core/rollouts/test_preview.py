@@ -19,6 +19,7 @@ from tests.core.rollouts.builders import (
     fleet,
     instance,
     of,
+    platform,
     policy,
     rollout,
     running,
@@ -111,7 +112,8 @@ def test_limits_and_threshold_are_those_that_hold() -> None:
     busy = running(owner, fleet(4)[0])
     known = view(policy=policy(5), instances=fleet(4), rollouts=[owner], targets=[busy])
     found = foresee(thought_of(strategy={"maxParallel": 3}), known)
-    assert found.limits.model_dump() == {"tenant": 5, "rollout": 3, "at_once": 3, "in_flight": 1}
+    limits = {"tenant": 5, "rollout": 3, "platform": None, "at_once": 3, "in_flight": 1}
+    assert found.limits.model_dump() == limits
     assert found.halts == "halts at 1 failure"
     threshold = {"percent": 10, "minExecuted": 20}
     wary = foresee(thought_of(strategy={"failureThreshold": threshold}), known)
@@ -119,6 +121,14 @@ def test_limits_and_threshold_are_those_that_hold() -> None:
     brave = foresee(thought_of(strategy={"onFailure": "continue", "retryLimit": 1}), known)
     assert brave.halts == "failures do not halt it"
     assert brave.retries.startswith("a failed target gets up to 1 retry, after 30 s")
+
+
+def test_a_cap_of_the_platform_bounds_what_is_foreseen() -> None:
+    known = view(policy=policy(5), instances=fleet(4), platform=platform(limit=2))
+    found = foresee(thought_of(), known, Observed(60, 7, 60))
+    assert (found.limits.platform, found.limits.at_once) == (2, 2)
+    assert found.estimate.ends_at == NOW + timedelta(seconds=120)
+    assert "other tenants take none of the platform's 2 slots" in found.estimate.notes
 
 
 def test_a_bundle_in_quarantine_is_warned_of() -> None:
