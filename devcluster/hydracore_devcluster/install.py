@@ -16,6 +16,7 @@ from hydracore_devcluster.client import Api, ApiError, ApiUnreachableError
 from hydracore_devcluster.errors import InstallFailedError
 from hydracore_devcluster.interface import Cluster
 from hydracore_devcluster.layout import ProjectLayout
+from hydracore_devcluster.stamping import await_stamping
 
 FIELD_MANAGER = "hydracore-install"
 NAMESPACE = "hydracore-system"
@@ -88,7 +89,8 @@ async def install(cluster: Cluster, project: ProjectLayout) -> Accounts:
     manifests = _read(_resources(project.manifests))
     async with await Api.connect(cluster.admin_kubeconfig) as api:
         stamps = project.manifests / STAMPS
-        if stamps.is_dir() and await _serves(api, *_STAMPING):
+        stamping = stamps.is_dir() and await _serves(api, *_STAMPING)
+        if stamping:
             manifests += _read(_resources(stamps))
         namespaces = [m for m in manifests if m[1]["kind"] == "Namespace"]
         others = [m for m in manifests if m[1]["kind"] != "Namespace"]
@@ -96,6 +98,8 @@ async def install(cluster: Cluster, project: ProjectLayout) -> Accounts:
         await asyncio.gather(*(_apply(api, *m) for m in others))
         names = [d["metadata"]["name"] for _, d in definitions]
         await asyncio.gather(*(_established(api, name) for name in names))
+        if stamping:
+            await await_stamping(api, NAMESPACE, seconds=_ESTABLISHED_SECONDS)
         accounts = Accounts(
             operator=await _account(api, cluster, OPERATOR_ACCOUNT, "operator"),
             api=await _account(api, cluster, API_ACCOUNT, "api"),
