@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event
 
 from hydracore_history import DeepHealthReport, History, PollRecord
 
@@ -61,13 +60,16 @@ async def test_failures_come_on_top_unless_an_answer_lies_between(
     assert {row.last_poll_at for row in rows.values()} == {later}
 
 
-async def test_nothing_to_store_is_no_transaction(history: History, at: datetime) -> None:
-    begun: list[object] = []
-    event.listen(history._database.engine.sync_engine, "begin", begun.append)
+async def test_nothing_to_store_is_no_transaction(
+    history: History, at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write() -> None:
+        raise AssertionError("a write transaction")
+
+    monkeypatch.setattr(history._database, "write", write)
     await history.health.polls([])
-    assert begun == []
-    await history.health.polls([good(1, at)])
-    assert len(begun) == 1
+    with pytest.raises(AssertionError, match="a write transaction"):
+        await history.health.polls([good(1, at)])
 
 
 async def test_a_failed_examination_keeps_the_last_report(history: History, at: datetime) -> None:
