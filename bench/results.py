@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,11 @@ def write(name: str, result: dict[str, Any], folder: Path | None = None) -> Path
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(result, indent=2) + "\n")
     return path
+
+
+def entry(measured: Any) -> dict[str, Any]:
+    """Return a dataclass of figures as a JSON object; floats have three decimals."""
+    return {k: round(v, 3) if isinstance(v, float) else v for k, v in asdict(measured).items()}
 
 
 def show(title: str, rows: Sequence[dict[str, Any]], notes: Sequence[str] = ()) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
+from bench import results
 from bench.machine import Usage
 from bench.peers.arena import Trial
 from bench.rollout.case import ROLLOUT_WRITES
@@ -48,7 +49,7 @@ class Row:
 
     def entry(self) -> dict[str, Any]:
         """Return the entry of ``rows``."""
-        return {k: round(v, 3) if isinstance(v, float) else v for k, v in asdict(self).items()}
+        return results.entry(self)
 
 
 def row(trial: Trial, rate: float) -> Row:
@@ -56,7 +57,6 @@ def row(trial: Trial, rate: float) -> Row:
     case, oracle = trial.case, trial.oracle
     workers, broker = trial.used["workers"], trial.used.get("broker", _NOTHING)
     bound = case.lower_bound(rate)
-    once = oracle["activations"] == oracle["activatedInstances"] == oracle["orders"] == case.n
     return Row(
         name=trial.contender,
         case=case.name,
@@ -76,7 +76,7 @@ def row(trial: Trial, rate: float) -> Row:
         max_in_flight=int(oracle["mostInFlight"]),
         orders=int(oracle["orders"]),
         activations=int(oracle["activations"]),
-        exactly_once=once,
+        exactly_once=case.exactly_once(oracle),
         stored=trial.stored["succeeded"],
     )
 

@@ -6,9 +6,11 @@ import asyncio
 import math
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from bench import results
 from bench.apiserver import Raw, requests
 from bench.machine import usage
 from bench.plane import Plane
@@ -39,6 +41,11 @@ class Case:
         waves = math.ceil(self.n / self.max_parallel)
         return max(waves * self.order_s, self.n * WRITES / rate)
 
+    def exactly_once(self, oracle: Mapping[str, Any]) -> bool:
+        """Return whether by the agents' own count each got one order and carried it out."""
+        counts = (oracle["orders"], oracle["activations"], oracle["activatedInstances"])
+        return counts == (self.n,) * 3
+
 
 @dataclass(frozen=True)
 class Result:
@@ -58,7 +65,7 @@ class Result:
 
     def row(self) -> dict[str, Any]:
         """Return the entry of ``cases``."""
-        return {k: round(v, 3) if isinstance(v, float) else v for k, v in asdict(self).items()}
+        return results.entry(self)
 
 
 async def measure(
@@ -127,6 +134,5 @@ def _check(case: Case, ended: Rollout, oracle: dict[str, Any]) -> None:
     counts = ended.status.counts
     if ended.status.state != "succeeded" or counts is None or counts.succeeded != case.n:
         raise RuntimeError(f"{case.name}: {ended.status.state}, {ended.status.message}, {counts}")
-    once = oracle["activations"] == oracle["activatedInstances"] == oracle["orders"] == case.n
-    if not once or oracle["mostInFlight"] > case.max_parallel:
+    if not case.exactly_once(oracle) or oracle["mostInFlight"] > case.max_parallel:
         raise RuntimeError(f"{case.name}: the agents counted {oracle}")
