@@ -13,6 +13,18 @@ from rich.table import Table
 
 from hydracore_devcluster.layout import find_project
 
+DIGITS = 3
+FINER = {"idle_slot_time": 4}
+"""Shares whose aim is a hundredth."""
+
+
+def entry(measured: Any) -> dict[str, Any]:
+    """Return a dataclass of figures as a JSON object, its floats rounded."""
+    return {
+        key: round(value, FINER.get(key, DIGITS)) if isinstance(value, float) else value
+        for key, value in asdict(measured).items()
+    }
+
 
 def write(name: str, result: dict[str, Any], folder: Path | None = None) -> Path:
     """Write ``<name>.json`` into a folder (``.hydracore/bench`` by default); return its path."""
@@ -20,11 +32,6 @@ def write(name: str, result: dict[str, Any], folder: Path | None = None) -> Path
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(result, indent=2) + "\n")
     return path
-
-
-def entry(measured: Any) -> dict[str, Any]:
-    """Return a dataclass of figures as a JSON object; floats have three decimals."""
-    return {k: round(v, 3) if isinstance(v, float) else v for k, v in asdict(measured).items()}
 
 
 def show(title: str, rows: Sequence[dict[str, Any]], notes: Sequence[str] = ()) -> None:

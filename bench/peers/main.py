@@ -38,7 +38,7 @@ QUICK = 20
 SHOWN = (
     *("name", "makespan_s", "lower_bound_s", "ratio", "writes_per_target", "cpu_ms_per_target"),
     *("broker_cpu_ms_per_target", "peak_rss_mb", "broker_peak_rss_mb", "max_in_flight"),
-    *("exactly_once", "stored"),
+    *("idle_slot_time", "exactly_once", "stored"),
 )
 
 
@@ -84,6 +84,12 @@ class _Run:
             "all_writes": {trial.contender: dict(trial.writes) for trial in trials},
             "requests_per_agent": {
                 trial.contender: round(trial.oracle["asked"] / case.n, 2) for trial in trials
+            },
+            "mean_order_s": {
+                trial.contender: round(trial.oracle["slotSeconds"] / case.n, 3) for trial in trials
+            },
+            "starting_s": {
+                trial.contender: round(trial.oracle["startingSeconds"], 3) for trial in trials
             },
         }
 

@@ -36,10 +36,18 @@ class Case:
     max_parallel: int
     order_s: float
 
+    @property
+    def push_s(self) -> float:
+        """Seconds that the orders alone take when all slots are always busy."""
+        return math.ceil(self.n / self.max_parallel) * self.order_s
+
     def lower_bound(self, rate: float) -> float:
         """Return the time below which nobody can be: all slots always busy, all writes at W."""
-        waves = math.ceil(self.n / self.max_parallel)
-        return max(waves * self.order_s, self.n * WRITES / rate)
+        return max(self.push_s, self.n * WRITES / rate)
+
+    def bound_by_push(self, lower_bound_s: float) -> bool:
+        """Tell whether a lower bound of this case, of three digits or more, is the slots'."""
+        return math.isclose(lower_bound_s, self.push_s, abs_tol=0.001)
 
     def exactly_once(self, oracle: Mapping[str, Any]) -> bool:
         """Return whether by the agents' own count each got one order and carried it out."""
@@ -62,10 +70,26 @@ class Result:
     operator_cpu_s: float
     operator_peak_rss_mb: float
     max_in_flight: int
+    idle_slot_time: float
 
     def row(self) -> dict[str, Any]:
         """Return the entry of ``cases``."""
         return results.entry(self)
+
+
+def idle_slot_time(oracle: Mapping[str, Any], slots: int) -> float:
+    """Return the share of slot time without an order while targets still waited for theirs.
+
+    Args:
+        oracle: What the agents counted; see :func:`tests.simulation.control.summary`.
+        slots: How many orders may be in flight.
+
+    Returns:
+        ``1 - (time in orders) / (slots x time)`` between the first order's arrival at its agent
+        and the last one's; 0 where these are one moment, so that none waited.
+    """
+    offered = slots * float(oracle["startingSeconds"])
+    return 1 - float(oracle["startingSlotSeconds"]) / offered if offered else 0.0
 
 
 async def measure(

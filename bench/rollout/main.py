@@ -17,7 +17,7 @@ from bench.fleet import create_class, create_tenant, publish
 from bench.machine import facts, usage
 from bench.plane import HEALTH_SECONDS, QUICK_HEALTH_SECONDS, Plane, running_plane
 from bench.restart import restart
-from bench.rollout.case import ROLLOUT_WRITES, Case, Result, measure, settled
+from bench.rollout.case import ROLLOUT_WRITES, Case, Result, idle_slot_time, measure, settled
 from hydracore_cli.stack.content import wait_verified
 from hydracore_cli.stack.service import Service
 from tests.simulation.process import FleetProcess, fleet_process
@@ -28,6 +28,7 @@ QUICK = 60
 """Targets of a run that shows only that it works."""
 AIMS = {"write-bound": 0.8, "push-bound": 0.9}
 MOST_WRITES = 3.1
+MOST_IDLE = 0.01
 MOST_PARALLEL = 200
 
 
@@ -124,12 +125,14 @@ async def _case(
         operator_cpu_s=cpu,
         operator_peak_rss_mb=usage(pid).peak_rss_mb,
         max_in_flight=int(oracle["mostInFlight"]),
+        idle_slot_time=idle_slot_time(oracle, case.max_parallel),
     )
     beside = {
         "write_rate": round(w, 1),
         "all_writes": dict(writes),
         "requests_per_agent": round(oracle["asked"] / case.n, 2),
         "mean_order_s": round(oracle["slotSeconds"] / case.n, 3),
+        "starting_s": round(oracle["startingSeconds"], 3),
     }
     return result.row(), beside
 
@@ -148,7 +151,7 @@ def _tell(found: dict[str, Any], path: Path) -> None:
     notes = [
         f"W: {w['median']} status patches/s ({w['least']} to {w['most']} in {w['rounds']} rounds)",
         *(f"{name}: {more}" for name, more in found["beside"].items()),
-        *(_judge(row) for row in found["cases"]),
+        *(judge(row) for row in found["cases"]),
         f"written to {path}",
     ]
     results.show("Rollouts against their lower bound", found["cases"], notes)
@@ -156,11 +159,17 @@ def _tell(found: dict[str, Any], path: Path) -> None:
         results.show("Restart of the operator", [found["restart"]])
 
 
-def _judge(row: dict[str, Any]) -> str:
+def judge(row: dict[str, Any]) -> str:
+    """Return what an entry of ``cases`` says about the aims."""
     aim = AIMS[row["name"]]
     ratio = "reaches" if row["ratio"] >= aim else "MISSES"
     few = "reaches" if row["writes_per_target"] <= MOST_WRITES else "MISSES"
-    return (
+    said = (
         f"{row['name']}: ratio {row['ratio']} {ratio} the aim of {aim}; "
         f"{row['writes_per_target']} writes per target {few} the aim of {MOST_WRITES}"
     )
+    case = Case(row["name"], row["n"], row["max_parallel"], row["order_s"])
+    if not case.bound_by_push(row["lower_bound_s"]):
+        return said
+    idle = "reaches" if row["idle_slot_time"] <= MOST_IDLE else "MISSES"
+    return f"{said}; idle slot time {row['idle_slot_time']} {idle} the aim of {MOST_IDLE}"

@@ -69,6 +69,7 @@ def figures(found: dict[str, Any]) -> dict[str, Any]:
         "makespan_s": row["makespan_s"],
         "lower_bound_s": row["lower_bound_s"],
         "ratio": row["ratio"],
+        "idle_slot_time": row["idle_slot_time"],
         "writes_per_target": row["writes_per_target"],
         "cpu_s": row["operator_cpu_s"],
         "cpu_ms_per_target": round(1000 * row["operator_cpu_s"] / row["n"], 2),

@@ -13,8 +13,7 @@ import pytest
 from bench.__main__ import BENCHES
 from bench.peers.contenders import CONTENDERS
 from bench.peers.report import OURS, Row
-from bench.rollout.case import Case, Result
-from bench.rollout.main import limit
+from bench.rollout.case import Result
 from bench.scaling.main import QUICK as SIZES_OF_QUICK
 from hydracore_devcluster.assets import Assets
 from hydracore_devcluster.layout import ProjectLayout
@@ -31,6 +30,17 @@ def _run(project: ProjectLayout, folder: Path, *words: str) -> dict[str, Any]:
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
     found: dict[str, Any] = json.loads((folder / f"{words[0]}.json").read_text())
     return found
+
+
+def _assert_idle_fits_orders(row: dict[str, Any], starting_s: float, mean_order_s: float) -> None:
+    """Hold the share against the orders' own times, which are summed up apart from it.
+
+    When the last order came, all but those in flight had ended; and no order took more than it did.
+    """
+    assert 0 <= row["idle_slot_time"] < 1
+    busy_s = (1 - row["idle_slot_time"]) * row["max_parallel"] * starting_s
+    ended_s = (row["n"] - row["max_in_flight"]) * row["order_s"]
+    assert 0.99 * ended_s <= busy_s <= 1.01 * row["n"] * mean_order_s
 
 
 def test_a_rollout_is_measured_with_exactly_the_fields_that_are_promised(
@@ -50,6 +60,7 @@ def test_a_rollout_is_measured_with_exactly_the_fields_that_are_promised(
         "operator_cpu_s",
         "operator_peak_rss_mb",
         "max_in_flight",
+        "idle_slot_time",
     }
     assert set(row) == set(Result.__dataclass_fields__)
     assert 1 <= row["max_in_flight"] <= row["max_parallel"]
@@ -58,6 +69,8 @@ def test_a_rollout_is_measured_with_exactly_the_fields_that_are_promised(
     assert row["writes_per_target"] >= 3
     assert row["operator_cpu_s"] > 0
     assert found["restart"]["instances"] == row["n"]
+    beside = found["beside"]["write-bound"]
+    _assert_idle_fits_orders(row, beside["starting_s"], beside["mean_order_s"])
 
 
 def test_rest_is_measured_against_both_others(
@@ -85,6 +98,8 @@ def test_hydracore_and_all_peers_do_the_same_rollout_exactly_once(
         assert row["stored"] == (row["n"] if writes else 0), name
         assert (row["writes_per_target"] >= 3) == writes, name
         assert (row["broker_peak_rss_mb"] > 0) == (name == "celery_redis"), name
+        beside = found["beside"]["write-bound"]
+        _assert_idle_fits_orders(row, beside["starting_s"][name], beside["mean_order_s"][name])
     assert len({row["lower_bound_s"] for row in rows.values()}) == 1
     assert any("CPU / controller_runtime's" in said for said in found["verdicts"])
 
@@ -94,6 +109,7 @@ def test_growth_is_measured_and_drawn(
 ) -> None:
     found = _run(project, tmp_path, "scaling")
     assert [one["n"] for one in found["sizes"]] == list(SIZES_OF_QUICK)
+    assert all(0 <= one["idle_slot_time"] < 1 for one in found["sizes"])
     assert found["exponents"].keys() == {"makespan_s", "cpu_s"}
     assert (tmp_path / "scaling.png").read_bytes().startswith(PNG)
 
@@ -103,16 +119,6 @@ def test_an_unknown_peer_is_named_with_those_that_exist(project: ProjectLayout) 
     done = subprocess.run(argv, cwd=project.root, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert all(name in done.stderr for name in (OURS, *CONTENDERS))
-
-
-def test_a_tenth_and_at_most_200_are_in_flight() -> None:
-    assert [limit(n) for n in (5, 60, 2000, 10_000)] == [1, 6, 200, 200]
-
-
-def test_the_lower_bound_is_the_slower_of_slots_and_writes() -> None:
-    assert Case("x", 2000, 200, 5.0).lower_bound(1000) == 50
-    assert Case("x", 2000, 200, 0.2).lower_bound(1000) == 6
-    assert Case("x", 2001, 200, 5.0).lower_bound(1000) == 55
 
 
 def test_an_unknown_benchmark_is_named_with_those_that_exist(project: ProjectLayout) -> None:

@@ -30,6 +30,7 @@ from tests.faults.plane import Plane
 from tests.faults.waiting import until
 from tests.simulation.agent import SimAgent
 from tests.simulation.agents import AgentFleet
+from tests.simulation.oracle import Task
 
 WAIT_SECONDS = 60.0
 
@@ -103,8 +104,8 @@ class Tenant:
         oracle = self.fleet.oracle
         begin = oracle.begin
 
-        def noticed(instance_id: str, task_id: str) -> None:
-            begin(instance_id, task_id)
+        def noticed(instance_id: str, task: Task) -> None:
+            begin(instance_id, task)
             if len(oracle.accepted) == count:
                 act()
 

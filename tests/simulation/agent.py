@@ -133,7 +133,7 @@ class SimAgent:
             started_at=self._now(),
         )
         self.tasks[task.task_id] = task
-        self._oracle.begin(self.instance_id, task.task_id)
+        self._oracle.begin(self.instance_id, task)
         push = asyncio.get_running_loop().create_task(self._push(task))
         self._pushes.add(push)
         push.add_done_callback(self._pushes.discard)

@@ -83,7 +83,11 @@ class Control:
 
 
 def summary(oracle: Oracle) -> dict[str, Any]:
-    """Return what the agents did, counted by themselves."""
+    """Return what the agents did, counted by themselves.
+
+    ``slotSeconds`` is the time that all orders took; ``startingSlotSeconds`` what of it lies in
+    ``startingSeconds``, between the first order's arrival and the last one's.
+    """
     orders = {task for _, task in oracle.accepted}
     return {
         "asked": oracle.asked,
@@ -95,4 +99,6 @@ def summary(oracle: Oracle) -> dict[str, Any]:
         "inFlight": len(oracle.in_flight),
         "mostInFlight": oracle.most_in_flight,
         "slotSeconds": round(oracle.slot_seconds, 3),
+        "startingSeconds": round(oracle.slots.span_seconds, 6),
+        "startingSlotSeconds": round(oracle.slots.busy_seconds, 6),
     }

@@ -10,6 +10,8 @@ import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from tests.simulation.slots import SlotTime
+
 BEFORE_SWITCH = frozenset({"accepted", "downloading", "verifying", "unpacking"})
 FINAL = frozenset({"activated", "rolled_back", "rejected", "aborted", "expired"})
 
@@ -51,16 +53,20 @@ class Oracle:
     """Polls that were answered with a 304."""
     slot_seconds: float = 0.0
     """Sum of the times that orders took, by the agents' clock."""
+    slots: SlotTime = field(default_factory=SlotTime)
+    """The same while targets still waited for their order."""
 
-    def begin(self, instance_id: str, task_id: str) -> None:
-        self.accepted.append((instance_id, task_id))
-        self.in_flight.add(task_id)
+    def begin(self, instance_id: str, task: Task) -> None:
+        self.slots.begin(task.started_at, len(self.in_flight))
+        self.accepted.append((instance_id, task.task_id))
+        self.in_flight.add(task.task_id)
         self.most_in_flight = max(self.most_in_flight, len(self.in_flight))
 
     def end(self, instance_id: str, task: Task) -> None:
-        self.in_flight.discard(task.task_id)
         if task.finished_at is not None:
+            self.slots.end(task.finished_at, len(self.in_flight))
             self.slot_seconds += (task.finished_at - task.started_at).total_seconds()
+        self.in_flight.discard(task.task_id)
         if task.state == "activated":
             self.activated.append((instance_id, task.task_id))
 
@@ -70,6 +76,7 @@ class Oracle:
         self.activated.clear()
         self.stale = self.asked = self.not_modified = 0
         self.slot_seconds = 0.0
+        self.slots = SlotTime()
         self.most_in_flight = len(self.in_flight)
 
     def activations_of(self, instance_id: str) -> int:

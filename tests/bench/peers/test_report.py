@@ -20,6 +20,8 @@ ORACLE: dict[str, Any] = {
     "activatedInstances": N,
     "orders": N,
     "mostInFlight": 10,
+    "startingSeconds": 2.5,
+    "startingSlotSeconds": 18.0,
 }
 
 
@@ -45,8 +47,14 @@ def test_a_row_counts_per_target_and_keeps_the_broker_apart() -> None:
     assert found.all_writes_per_target == 6.1
     assert (found.cpu_s, found.cpu_ms_per_target, found.peak_rss_mb) == (2.0, 20, 150)
     assert (found.broker_cpu_ms_per_target, found.broker_peak_rss_mb) == (5, 12)
+    assert found.idle_slot_time == pytest.approx(0.28)  # 18 s of 2.5 s in 10 slots
     assert found.exactly_once
     assert found.stored == N
+
+
+def test_an_entry_keeps_four_digits_of_idle_slot_time_and_three_of_all_else() -> None:
+    entry = replace(row(trial(), rate=50), ratio=0.12345, idle_slot_time=0.01234).entry()
+    assert (entry["ratio"], entry["idle_slot_time"]) == (0.123, 0.0123)
 
 
 def test_who_has_no_broker_has_nothing_there() -> None:
@@ -103,4 +111,14 @@ def test_where_the_push_is_the_bound_nobody_must_be_slower_than_hydracore() -> N
         replace(one, case="push-bound", order_s=5.0, lower_bound_s=50.0, ratio=0.5)
         for one in rows(hydracore=(100.0, 6.0), kopf_tutorial=(110.0, 9.0))
     ]
-    assert verdicts(found) == ["push-bound: bound / makespan = 0.50 MISSES the aim of 0.9"]
+    assert verdicts(found) == [
+        "push-bound: bound / makespan = 0.50 MISSES the aim of 0.9",
+        "push-bound: idle slot time = 0.2800 MISSES the aim of 0.01",
+    ]
+
+
+@pytest.mark.parametrize(("share", "word"), [(0.01, "reaches"), (0.0102, "MISSES")])
+def test_a_hundredth_of_slot_time_may_be_idle(share: float, word: str) -> None:
+    (ours,) = rows(hydracore=(100.0, 6.0))
+    push = replace(ours, case="push-bound", order_s=5.0, lower_bound_s=50.0, idle_slot_time=share)
+    assert f"push-bound: idle slot time = {share:.4f} {word} the aim of 0.01" in verdicts([push])

@@ -31,8 +31,10 @@ def test_a_size_is_read_from_what_the_rollout_measured() -> None:
         "operator_cpu_s": 4.5,
         "operator_peak_rss_mb": 170.0,
         "max_in_flight": 50,
+        "idle_slot_time": 0.1234,
     }
     one = figures({"cases": [row]})
     assert (one["cpu_ms_per_target"], one["peak_rss_mb"]) == (9.0, 170.0)
+    assert one["idle_slot_time"] == 0.1234
     other = {**one, "n": 1000, "makespan_s": 12.0, "cpu_s": 18.0}
     assert exponents([one, other]) == {"makespan_s": 1.0, "cpu_s": 2.0}

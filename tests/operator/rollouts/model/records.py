@@ -62,9 +62,9 @@ class AgentsBook(Oracle):
         super().__init__()
         self._begun, self._ended = begun, ended
 
-    def begin(self, instance_id: str, task_id: str) -> None:
-        super().begin(instance_id, task_id)
-        self._begun(instance_id, task_id)
+    def begin(self, instance_id: str, task: Task) -> None:
+        super().begin(instance_id, task)
+        self._begun(instance_id, task.task_id)
 
     def end(self, instance_id: str, task: Task) -> None:
         super().end(instance_id, task)
