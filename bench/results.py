@@ -41,7 +41,7 @@ def show(title: str, rows: Sequence[dict[str, Any]], notes: Sequence[str] = ()) 
         table.add_column(key, justify="left" if isinstance(rows[0][key], str) else "right")
     for row in rows:
         table.add_row(*(_text(value) for value in row.values()))
-    console = Console(width=200, highlight=False)
+    console = Console(width=220, highlight=False)
     console.print(table)
     for note in notes:
         console.print(note)
