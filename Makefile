@@ -17,10 +17,10 @@ demo: setup ## Run the whole story on a real control plane, with checks; leaves 
 	@.venv/bin/hydracore demo $(ARGS)
 
 test: setup ## Run all tests but those of faults
-	@.venv/bin/pytest -n 2 --dist loadfile -m "not faults" $(ARGS)
+	@.venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not faults" $(ARGS)
 
 test-faults: setup ## Run the tests that kill, freeze and cut (docs/reliability.md says which)
-	@.venv/bin/pytest -n 2 --dist loadfile -m "faults and not sweep" $(ARGS)
+	@.venv/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "faults and not sweep" $(ARGS)
 
 test-sweep: setup ## Kill the operator at its n-th outgoing call, for every n (long)
 	@.venv/bin/pytest -n 2 --dist loadfile -m sweep $(ARGS)

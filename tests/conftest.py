@@ -59,6 +59,16 @@ class TestCluster:
         await self.dev.restart_apiserver()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put what takes long first, so that no worker is left with it while the others are done."""
+
+    def later(item: pytest.Item) -> int:
+        marks = {mark.name for mark in item.iter_markers()}
+        return 0 if "first" in marks else 1 if "stack" in marks else 2
+
+    items.sort(key=later)
+
+
 @pytest.fixture(scope="session")
 def project() -> ProjectLayout:
     """The folders of this checkout."""

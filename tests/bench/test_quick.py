@@ -18,6 +18,8 @@ from bench.scaling.main import QUICK as SIZES_OF_QUICK
 from hydracore_devcluster.assets import Assets
 from hydracore_devcluster.layout import ProjectLayout
 
+pytestmark = pytest.mark.first
+
 MINUTES = 8
 PNG = b"\x89PNG\r\n\x1a\n"
 

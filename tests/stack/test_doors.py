@@ -19,7 +19,7 @@ from hydracore_crds.base import find
 from tests.api.support.live import FLEET, Live, live
 from tests.operator.rollouts.stand import Stand
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.first]
 
 __all__ = ["live"]
 

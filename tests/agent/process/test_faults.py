@@ -9,6 +9,8 @@ import pytest
 from tests.agent.support.box import Box, until
 from tests.agent.support.keys import Signer
 
+pytestmark = pytest.mark.first
+
 
 def runs(box: Box, built) -> None:
     status = box.status()

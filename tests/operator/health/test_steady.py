@@ -11,7 +11,7 @@ from bench.apiserver import requests
 from bench.health.steady import NAMESPACE, Steady, at_rest
 from hydracore_crds import Instance
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.first]
 
 INSTANCES, INTERVAL, SECONDS = 100, 2.0, 10.0
 

@@ -17,7 +17,7 @@ from hydracore_operator.providers import Providers
 from tests.operator.instances.trap import Crash, Moment, Trap
 from tests.operator.instances.world import World, is_ready, server_id
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.first]
 MOST_CALLS = 60
 
 

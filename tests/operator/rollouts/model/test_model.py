@@ -11,6 +11,8 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.operator.rollouts.model.machine import RolloutMachine
 
+pytestmark = pytest.mark.first
+
 STEPS = 10_000
 MINUTES = float(os.environ.get("HYDRACORE_SOAK_MINUTES", "0"))
 EVERY_RUN = settings(

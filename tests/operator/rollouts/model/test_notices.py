@@ -16,6 +16,8 @@ from hydracore_operator.rollouts.tenant import Tenant
 from tests.operator.rollouts.model.machine import RolloutMachine
 from tests.operator.rollouts.model.server import Server
 
+pytestmark = pytest.mark.first
+
 Break = Callable[[pytest.MonkeyPatch], None]
 BOUNDED = settings(
     max_examples=200,
