@@ -237,6 +237,10 @@ async def _validation(request: Request, error: Exception) -> Response:
 async def _http(request: Request, error: Exception) -> Response:
     del request
     assert isinstance(error, HTTPException)  # noqa: S101
+    if error.status_code == HTTPStatus.BAD_REQUEST:
+        # FastAPI's word for what it cannot decode: no UTF-8, nested too deeply.
+        shown = Unprocessable(["body"], "The body cannot be read as JSON in UTF-8", "json_invalid")
+        return answer(shown.status, shown.detail, error.headers)
     detail = str(error.detail or HTTPStatus(error.status_code).phrase)
     return answer(error.status_code, detail, error.headers)
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, model_validator
+from fastapi import Query
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PlainSerializer,
+    model_validator,
+)
 from pydantic.json_schema import WithJsonSchema
 
 from hydracore_crds.base import format_time
@@ -24,6 +32,18 @@ def _text_of(value: object) -> object:
 
 TimeText = Annotated[str, BeforeValidator(_text_of)]
 """The same, where the contract has a plain string."""
+
+_INT64_MAX = 2**63 - 1
+
+
+def _storable_integer(value: int) -> int:
+    if value > _INT64_MAX:
+        raise ValueError(f"must be at most {_INT64_MAX}")
+    return value
+
+
+Offset = Annotated[int, Query(ge=0), AfterValidator(_storable_integer)]
+"""How many entries of a list are left out; databases count in 64 bits."""
 
 MAX_DEPTH = 32
 

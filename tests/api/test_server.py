@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import socket
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,39 +13,8 @@ import pytest
 
 from hydracore_api.settings import Settings
 from hydracore_history import History
-from tests.api.support.files import OPS_TOKEN, make_settings
-
-
-def environment(settings: Settings, **more: str) -> dict[str, str]:
-    return {
-        "PATH": os.defpath,
-        "HYDRACORE_DATABASE_URL": settings.database_url,
-        "HYDRACORE_ARTIFACTS_URL": settings.artifacts_url,
-        "HYDRACORE_CONTROL_PLANE_KEY_FILE": str(settings.control_plane_key_file),
-        "HYDRACORE_TRUSTED_BUNDLE_KEYS_FILE": str(settings.trusted_bundle_keys_file),
-        "HYDRACORE_SERVER_SECRET_FILE": str(settings.server_secret_file),
-        "HYDRACORE_OPS_TOKEN": OPS_TOKEN,
-        "HYDRACORE_LISTEN": "127.0.0.1:0",
-        **more,
-    }
-
-
-@asynccontextmanager
-async def process(env: dict[str, str]) -> AsyncIterator[asyncio.subprocess.Process]:
-    started = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "hydracore_api.server",
-        env=env,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        yield started
-    finally:
-        if started.returncode is None:
-            started.kill()
-        await started.communicate()
+from tests.api.support.files import make_settings
+from tests.api.support.process import environment, listening, process
 
 
 @pytest.fixture
@@ -80,12 +45,7 @@ async def test_it_serves_without_a_cluster_and_says_so(migrated: Settings, tmp_p
         HYDRACORE_LISTEN_FILE=str(listen_file),
     )
     async with process(env) as running, asyncio.timeout(40):
-        assert running.stdout is not None
-        first = (await running.stdout.readline()).decode()
-        while not first.startswith("HydraCore API listens"):
-            first = (await running.stdout.readline()).decode()
-        url = listen_file.read_text().strip()
-        assert first == f"HydraCore API listens on {url}\n"
+        url = await listening(running, listen_file)
         async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
             assert (await client.get("/healthz")).status_code == 200
             ready = await client.get("/readyz")

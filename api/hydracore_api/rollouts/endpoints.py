@@ -25,13 +25,13 @@ from hydracore_api.rollouts.schemas import (
     RolloutTimeline,
 )
 from hydracore_api.services import AnyServices
+from hydracore_api.wire import Offset
 from hydracore_core.rollouts.preview_model import RolloutPreview
 
 router = APIRouter(prefix="/v1/instances", tags=["Instance ops"], responses=V1)
 
 RolloutId = Annotated[UUID, Path(title="Rollout Id")]
 Limit = Annotated[int, Query(ge=1, le=100)]
-Offset = Annotated[int, Query(ge=0)]
 _FLEET = "/fleet/runtime/rollouts"
 _CONTROL = responses(NotFound, Conflict)
 

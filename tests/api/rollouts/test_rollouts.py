@@ -265,8 +265,9 @@ async def test_pages_run_through_live_and_archived(world: World) -> None:
         assert seen == wanted
     for query in ("limit=0", "limit=101", "offset=-1", "limit=x"):
         assert (await world.call("GET", f"{FLEET}?{query}")).status_code == 422
-    huge = await world.call("GET", f"{FLEET}?offset={10**30}")
-    assert (huge.status_code, huge.json()) == (200, [])
+    beyond = await world.call("GET", f"{FLEET}?offset={2**63 - 1}")
+    assert (beyond.status_code, beyond.json()) == (200, [])
+    assert (await world.call("GET", f"{FLEET}?offset={2**63}")).status_code == 422
 
 
 async def test_anothers_is_the_same_as_unknown(world: World) -> None:
