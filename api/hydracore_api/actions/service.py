@@ -61,7 +61,7 @@ async def run(
     )
     stored = await services.kube.create(wanted)
     services.cache.actions.upsert(stored)
-    log.info("action_created", action=stored.key, what=action, by=principal.key.id)
+    log.info("action_created", action=stored.key, what=action, by=principal.id)
 
     def current() -> InstanceAction:
         known = services.cache.actions.get(stored.key)

@@ -64,7 +64,7 @@ class Requires:
         """
         if not principal.may(self.scope):
             raise Forbidden(f"The API key lacks the scope {self.scope}")
-        if self.admin and not principal.key.admin:
+        if self.admin and not principal.admin:
             raise Forbidden("Only admins may do this: use an API key that was created as admin")
         return principal
 

@@ -30,6 +30,21 @@ class Principal:
         return self.key.namespace
 
     @property
+    def id(self) -> str:
+        """What the caller is called in logs."""
+        return self.key.id
+
+    @property
+    def admin(self) -> bool:
+        """Whether the caller passes the admin routes."""
+        return self.key.admin
+
+    @property
+    def tenant_wide(self) -> bool:
+        """Whether the caller may override the maintenance window."""
+        return self.key.tenant_wide
+
+    @property
     def actor(self) -> str:
         """Who it is, for ``initiatedBy`` and annotations (at most 253 characters)."""
         return f"api-key {self.key.name[:180]} ({self.key.id})"

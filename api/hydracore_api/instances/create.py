@@ -107,7 +107,7 @@ async def _make(
     wanted = _object(principal, body, claim.key, claim.instance_id, claim.name)
     try:
         stored = await services.kube.create(wanted)
-        log.info("instance_created", instance_id=claim.instance_id, by=principal.key.id)
+        log.info("instance_created", instance_id=claim.instance_id, by=principal.id)
     except AlreadyExists:
         stored = await _existing(services, principal, claim)
     services.cache.instances.upsert(stored)

@@ -190,7 +190,7 @@ async def _annotate(
         except KubeNotFound:
             break
         services.cache.rollouts.upsert(stored)
-        log.info("rollout_annotated", rollout=stored.key, by=principal.key.id, set=sorted(changes))
+        log.info("rollout_annotated", rollout=stored.key, by=principal.id, set=sorted(changes))
         return views.summary(stored)
     raise Conflict("The rollout is changing too fast or is gone: look at it and try again")
 

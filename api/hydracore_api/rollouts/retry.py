@@ -66,7 +66,7 @@ async def retry(
         except KubeNotFound:
             break
         services.cache.targets.upsert(stored)
-        log.info("target_retried", target=stored.key, attempt=wanted, by=principal.key.id)
+        log.info("target_retried", target=stored.key, attempt=wanted, by=principal.id)
         return views.summary(services.cache.rollouts.get(rollout.key) or rollout)
     raise Conflict("The target is changing too fast or is gone: look at it and try again")
 

@@ -42,7 +42,7 @@ async def fleet(
         Forbidden: ``override_window`` without the tenant-wide flag.
         Conflict: There is no bundle that could be rolled out, or the tenant is being deleted.
     """
-    if override_window and not principal.key.tenant_wide:
+    if override_window and not principal.tenant_wide:
         raise Forbidden(
             "override_window needs an API key with the tenant-wide flag: it bypasses the "
             "maintenance window of everyone in the tenant"
@@ -151,7 +151,7 @@ async def _create(
     )
     stored = await services.kube.create(wanted)
     services.cache.rollouts.upsert(stored)
-    log.info("rollout_created", rollout=stored.key, by=principal.key.id)
+    log.info("rollout_created", rollout=stored.key, by=principal.id)
     return stored
 
 
