@@ -14,10 +14,12 @@ from starlette.types import Receive, Scope, Send
 from hydracore_api import errors
 from hydracore_api.actions.endpoints import router as actions_router
 from hydracore_api.agent.endpoints import router as agent_router
+from hydracore_api.auth.dependencies import show_scopes
 from hydracore_api.auth.internal import InternalGuard
 from hydracore_api.health.endpoints import router as health_router
 from hydracore_api.instances.endpoints import router as instances_router
 from hydracore_api.instances.ready import ReadyAnswers
+from hydracore_api.keys.endpoints import router as keys_router
 from hydracore_api.limits import ReceiveLimits
 from hydracore_api.platform.endpoints import router as platform_router
 from hydracore_api.rollouts.endpoints import router as rollouts_router
@@ -39,6 +41,7 @@ ROUTERS = (
     updates_router,
     actions_router,
     instances_router,
+    keys_router,
     agent_router,
     platform_router,
     health_router,
@@ -81,6 +84,7 @@ def create_app(settings: Settings, *, services: Services | None = None) -> FastA
         generate_unique_id_function=operation_id,
     )
     for router in ROUTERS:
+        show_scopes(router)
         app.include_router(router)
     app.add_middleware(
         ReceiveLimits, seconds=settings.receive_seconds, max_bytes=settings.max_body_bytes

@@ -12,7 +12,7 @@ from rich.text import Text
 from hydracore_history import ApiKey
 
 
-def keys_table(keys: Sequence[ApiKey]) -> Table:
+def keys_table(keys: Sequence[ApiKey], now: datetime) -> Table:
     """Return the keys as a table; of each key only its visible prefix is shown."""
     table = Table(box=box.SIMPLE_HEAD)
     for column in ("ID", "Name", "Key", "Scopes", "Rights", "Created", "Last used", "State"):
@@ -29,9 +29,17 @@ def keys_table(keys: Sequence[ApiKey]) -> Table:
             ", ".join(rights) or "-",
             _shown(key.created_at),
             _shown(key.last_used_at),
-            "in use" if key.revoked_at is None else f"revoked {_shown(key.revoked_at)}",
+            _state(key, now),
         )
     return table
+
+
+def _state(key: ApiKey, now: datetime) -> str:
+    if key.revoked_at is not None:
+        return f"revoked {_shown(key.revoked_at)}"
+    if key.expires_at is None:
+        return "in use"
+    return f"{'in use until' if key.holds(now) else 'expired'} {_shown(key.expires_at)}"
 
 
 def _shown(at: datetime | None) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 
 from hydracore_history.database import Database
 from hydracore_history.records import ApiKey
@@ -13,16 +14,15 @@ from hydracore_history.tables import ApiKeyRow
 
 
 class Keys:
-    """Creates, finds, lists and revokes API keys."""
+    """Creates, finds, lists, replaces and revokes API keys."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def create(self, key: ApiKey) -> ApiKey:
         """Store a new key's hash and rights, and return the record."""
-        row = ApiKeyRow(**{**asdict(key), "scopes": list(key.scopes)})
         async with self._database.write() as session:
-            session.add(row)
+            session.add(_row(key))
         return key
 
     async def list(self, tenant_id: str) -> list[ApiKey]:
@@ -35,8 +35,40 @@ class Keys:
         async with self._database.read() as session:
             return [_record(row) for row in await session.scalars(query)]
 
+    async def named(self, name_or_id: str) -> Sequence[ApiKey]:
+        """Return the keys with this id or name that are not revoked and have no end."""
+        query = select(ApiKeyRow).where(
+            or_(ApiKeyRow.id == name_or_id, ApiKeyRow.name == name_or_id),
+            ApiKeyRow.revoked_at.is_(None),
+            ApiKeyRow.expires_at.is_(None),
+        )
+        async with self._database.read() as session:
+            return [_record(row) for row in await session.scalars(query)]
+
+    async def replace(self, key_id: str, successor: ApiKey, *, expires_at: datetime) -> bool:
+        """Store a key's successor and the key's own end, both or neither.
+
+        Returns:
+            False, and nothing is stored, if the key is unknown, revoked or has an end already.
+        """
+        ending = (
+            update(ApiKeyRow)
+            .where(
+                ApiKeyRow.id == key_id,
+                ApiKeyRow.revoked_at.is_(None),
+                ApiKeyRow.expires_at.is_(None),
+            )
+            .values(expires_at=expires_at)
+            .returning(ApiKeyRow.id)
+        )
+        async with self._database.write() as session:
+            ended = await session.scalar(ending) is not None
+            if ended:
+                session.add(_row(successor))
+        return ended
+
     async def by_hash(self, key_hash: str) -> ApiKey | None:
-        """Return the key with this hash, also when it is revoked, or None."""
+        """Return the key with this hash, also when it is revoked or at its end, or None."""
         query = select(ApiKeyRow).where(ApiKeyRow.key_hash == key_hash)
         async with self._database.read() as session:
             row = await session.scalar(query)
@@ -60,6 +92,10 @@ class Keys:
             return await session.scalar(statement) is not None
 
 
+def _row(key: ApiKey) -> ApiKeyRow:
+    return ApiKeyRow(**{**asdict(key), "scopes": list(key.scopes)})
+
+
 def _record(row: ApiKeyRow) -> ApiKey:
     return ApiKey(
         id=row.id,
@@ -75,4 +111,5 @@ def _record(row: ApiKeyRow) -> ApiKey:
         created_at=row.created_at,
         last_used_at=row.last_used_at,
         revoked_at=row.revoked_at,
+        expires_at=row.expires_at,
     )

@@ -195,6 +195,11 @@ class ApiKey:
     created_at: datetime
     last_used_at: datetime | None
     revoked_at: datetime | None
+    expires_at: datetime | None = None
+
+    def holds(self, at: datetime) -> bool:
+        """Whether the key may be used: it is not revoked, and its end is not reached."""
+        return self.revoked_at is None and (self.expires_at is None or at < self.expires_at)
 
 
 @dataclass(frozen=True, slots=True)

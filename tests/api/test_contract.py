@@ -22,6 +22,7 @@ ADDITIONS = {
     (f"{_FLEET}/plan", "post"),
     (f"{_FLEET}/{{rollout_id}}/rollback", "post"),
     ("/v1/instances/fleet/runtime-rollouts/{rollout_id}/events", "get"),
+    ("/v1/mcp/api-key-context", "get"),
     ("/internal/v1/platform/policy", "get"),
     ("/internal/v1/platform/policy", "put"),
 }

@@ -17,7 +17,7 @@ from hydracore_history import ApiKey, HistoryError
 from hydracore_history.keys import Keys
 
 CACHE_SECONDS = 5.0
-"""How long a revoked key may still be taken for good."""
+"""How long a key that was revoked or got an end may still be taken for good."""
 REFRESH_AHEAD = timedelta(seconds=2)
 """A key in use is looked up again so long before its record is too old."""
 CACHE_SIZE = 4096
@@ -41,7 +41,7 @@ class KeyAuthenticator:
         self._background: set[asyncio.Task[None]] = set()
 
     async def find(self, text: str) -> ApiKey | None:
-        """Return the record of a key; None if it is malformed, unknown or revoked.
+        """Return the record of a key; None if it is malformed, unknown, revoked or at its end.
 
         Raises:
             HistoryUnavailable: The database cannot be asked.
@@ -52,7 +52,7 @@ class KeyAuthenticator:
         record = self._cached(digest)
         if record is None:
             record = await self._keys.by_hash(digest)
-            if record is None or record.revoked_at is not None:
+            if record is None or not record.holds(self._now()):
                 return None
             self._keep(digest, record)
         self._remember(text, digest)
@@ -112,7 +112,10 @@ class KeyAuthenticator:
         task.add_done_callback(self._background.discard)
 
     def _keep(self, digest: str, record: ApiKey) -> None:
-        self._cache[digest] = (record, self._now() + timedelta(seconds=CACHE_SECONDS))
+        until = self._now() + timedelta(seconds=CACHE_SECONDS)
+        if record.expires_at is not None:
+            until = min(until, record.expires_at)
+        self._cache[digest] = (record, until)
         while len(self._cache) > CACHE_SIZE:
             self._cache.popitem(last=False)
 
@@ -123,7 +126,7 @@ class KeyAuthenticator:
         except HistoryError as fault:
             log.debug("key_not_refreshed", fault=str(fault))
         else:
-            if record is None or record.revoked_at is not None:
+            if record is None or not record.holds(self._now()):
                 self._cache.pop(digest, None)
             else:
                 self._keep(digest, record)

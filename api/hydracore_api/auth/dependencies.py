@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated
 
-from fastapi import Depends, Header, Request, Security
+from fastapi import APIRouter, Depends, Header, Request, Security
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
 
 from hydracore_api.auth.client_ip import client_ip
@@ -50,9 +53,12 @@ async def authenticate(
 
 
 class Requires:
-    """A dependency: the caller must have a scope and, for some routes, be an admin."""
+    """A dependency: the caller must have a scope and, for some routes, be an admin.
 
-    def __init__(self, scope: str, *, admin: bool = False) -> None:
+    Without a scope any valid key passes.
+    """
+
+    def __init__(self, scope: str | None, *, admin: bool = False) -> None:
         self.scope = scope
         self.admin = admin
 
@@ -62,13 +68,32 @@ class Requires:
         Raises:
             Forbidden: The scope or the role is missing.
         """
-        if not principal.may(self.scope):
+        if self.scope is not None and not principal.may(self.scope):
             raise Forbidden(f"The API key lacks the scope {self.scope}")
         if self.admin and not principal.admin:
             raise Forbidden("Only admins may do this: use an API key that was created as admin")
         return principal
 
 
+def demands_of(dependant: Dependant) -> Iterator[Requires]:
+    """Yield what a route demands of its caller."""
+    if isinstance(dependant.call, Requires):
+        yield dependant.call
+    for inner in dependant.dependencies:
+        yield from demands_of(inner)
+
+
+def show_scopes(router: APIRouter) -> None:
+    """Say in the document which scope each route demands: ``x-required-scope``."""
+    for route in router.routes:
+        if isinstance(route, APIRoute):
+            scopes = {one.scope for one in demands_of(route.dependant)} - {None}
+            for scope in scopes:
+                shown = {"x-required-scope": scope}
+                route.openapi_extra = {**(route.openapi_extra or {}), **shown}
+
+
+AnyKey = Annotated[Principal, Depends(Requires(None))]
 CanRead = Annotated[Principal, Depends(Requires("instances:read"))]
 CanWrite = Annotated[Principal, Depends(Requires("instances:write"))]
 CanDelete = Annotated[Principal, Depends(Requires("instances:delete"))]

@@ -14,7 +14,8 @@ import string
 import uuid
 import zlib
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from hydracore_history import ApiKey, History
@@ -70,6 +71,54 @@ def well_formed(key: str) -> bool:
 def hash_key(key: str, secret: bytes) -> str:
     """Return what is stored of a key: HMAC-SHA256 with the server's secret, hex."""
     return hmac.new(secret, key.encode(), hashlib.sha256).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Rotated:
+    """A key's successor.
+
+    Attributes:
+        record: What is stored of the successor.
+        key: The successor itself, which cannot be had again.
+        expires_at: When the key that it follows stops working.
+    """
+
+    record: ApiKey
+    key: str
+    expires_at: datetime
+
+
+async def rotate_api_key(
+    history: History,
+    secret: bytes,
+    old: ApiKey,
+    *,
+    overlap: timedelta,
+    created_by: str,
+    at: datetime,
+) -> Rotated | None:
+    """Make a key's successor with the same name and rights; the old one works for the overlap.
+
+    Returns:
+        The successor; None, and nothing is stored, if the key was revoked or rotated meanwhile.
+
+    Raises:
+        HistoryUnavailable: The database cannot be used.
+    """
+    key = generate()
+    record = replace(
+        old,
+        id=str(uuid.uuid4()),
+        prefix=key[:SHOWN_LENGTH],
+        key_hash=hash_key(key, secret),
+        created_by=created_by,
+        created_at=at,
+        last_used_at=None,
+    )
+    expires_at = at + overlap
+    if not await history.keys.replace(old.id, record, expires_at=expires_at):
+        return None
+    return Rotated(record, key, expires_at)
 
 
 async def create_api_key(  # noqa: PLR0913  # what a key may do is said in full

@@ -9,7 +9,7 @@ import typer
 from hydracore_cli.commands.options import StateDir
 from hydracore_cli.stack.layout import DEFAULT_STATE_DIR, layout_of
 
-app = typer.Typer(help="Create, list and revoke API keys.", no_args_is_help=True)
+app = typer.Typer(help="Create, list, rotate and revoke API keys.", no_args_is_help=True)
 
 Tenant = Annotated[str, typer.Option(help="Id of the tenant (label hydracore.io/tenant-id).")]
 
@@ -54,6 +54,7 @@ def create(
 def list_keys(tenant: Tenant, state_dir: StateDir = DEFAULT_STATE_DIR) -> None:
     """List a tenant's keys, revoked ones too, newest first."""
     import asyncio  # noqa: PLC0415 - commands load what they need when they run
+    from datetime import UTC, datetime  # noqa: PLC0415
 
     from hydracore_cli.connection import open_history  # noqa: PLC0415
     from hydracore_cli.keys_table import keys_table  # noqa: PLC0415
@@ -64,7 +65,29 @@ def list_keys(tenant: Tenant, state_dir: StateDir = DEFAULT_STATE_DIR) -> None:
         async with open_history(layout_of(state_dir)) as history:
             return await history.keys.list(tenant)
 
-    make_console().print(keys_table(asyncio.run(run())))
+    make_console().print(keys_table(asyncio.run(run()), datetime.now(UTC)))
+
+
+@app.command()
+def rotate(
+    name_or_id: Annotated[str, typer.Argument(help="Name or id of the key.")],
+    overlap: Annotated[
+        str, typer.Option(help="How long the old key works beside its successor: 90s, 30m, 24h, 7d")
+    ] = "24h",
+    state_dir: StateDir = DEFAULT_STATE_DIR,
+) -> None:
+    """Make a key's successor with the same rights and print it, this once."""
+    import asyncio  # noqa: PLC0415 - commands load what they need when they run
+
+    from hydracore_cli.rotated_key import rotate_key  # noqa: PLC0415
+
+    rotated = asyncio.run(rotate_key(layout_of(state_dir), name_or_id, overlap))
+    typer.echo(
+        f"key {rotated.record.id} of tenant {rotated.record.tenant_id} follows; the old one works "
+        f"until {rotated.expires_at:%Y-%m-%d %H:%M:%SZ}. It is shown only now:",
+        err=True,
+    )
+    typer.echo(rotated.key)
 
 
 @app.command()

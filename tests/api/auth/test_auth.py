@@ -6,11 +6,10 @@ import uuid
 from typing import Any
 
 import pytest
-from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
 from hydracore_api.app import ROUTERS
-from hydracore_api.auth.dependencies import Requires
+from hydracore_api.auth.dependencies import Requires, demands_of
 from hydracore_api.auth.keys import (
     ALPHABET,
     RANDOM_LENGTH,
@@ -102,11 +101,6 @@ def routes() -> list[tuple[str, str, Requires]]:
     return found
 
 
-def demands_of(dependant: Dependant) -> list[Requires]:
-    own = [dependant.call] if isinstance(dependant.call, Requires) else []
-    return own + [found for inner in dependant.dependencies for found in demands_of(inner)]
-
-
 def fill(path: str) -> str:
     for name in ("instance_id", "rollout_id", "target_id", "idempotency_key"):
         path = path.replace("{" + name + "}", str(uuid.uuid4()))
@@ -136,23 +130,31 @@ ADMIN = {
     "PATCH /v1/instances/fleet/updates/policy",
     "PATCH /v1/instances/{instance_id}/updates/policy",
 }
+ANY_KEY = {"/v1/mcp/api-key-context"}
+"""Routes that every valid key may use, whatever its scopes."""
 SCOPES = ("instances:read", "instances:write", "instances:delete")
 
 
 async def test_every_route_and_scope(world: World) -> None:
     checked = 0
     for method, path, demand in routes():
+        if path in ANY_KEY:
+            assert demand.scope is None
+            headers = await world.key(scopes=(), admin=False)
+            assert (await world.call(method, path, headers=headers)).status_code == 200
+            continue
         assert demand.scope in SCOPES
         assert demand.scope == {"GET": "instances:read", "DELETE": "instances:delete"}.get(
             method, "instances:write"
         )
         assert demand.admin == (path in ADMIN or f"{method} {path}" in ADMIN), path
         more = {"json": BODIES[(method, path)]} if (method, path) in BODIES else {}
-        for scope in (*SCOPES, "instances:*", "other:*", None):
-            headers = await world.key(scopes=(scope,) if scope else (), admin=True)
+        others = tuple(one for one in SCOPES if one != demand.scope)
+        for scopes in (*((one,) for one in SCOPES), ("instances:*",), ("other:*",), (), others):
+            headers = await world.key(scopes=scopes, admin=True)
             answer = await world.call(method, fill(path), headers=headers, **more)
-            allowed = scope in (demand.scope, "instances:*")
-            assert (answer.status_code != 403) == allowed, (method, path, scope, answer.text)
+            allowed = bool({demand.scope, "instances:*"} & set(scopes))
+            assert (answer.status_code != 403) == allowed, (method, path, scopes, answer.text)
             assert answer.status_code not in (401, 500), answer.text
             if not allowed:
                 assert demand.scope in answer.json()["detail"]
@@ -163,7 +165,13 @@ async def test_every_route_and_scope(world: World) -> None:
             assert answer.status_code == 403
             assert "admin" in answer.json()["detail"]
     ours = [path for path, _ in ADDITIONS if path.startswith("/v1/")]
-    assert checked == (28 + len(ours)) * 6
+    assert checked == (28 + len(ours) - len(ANY_KEY)) * 7
+
+
+def test_the_document_tells_each_routes_scope() -> None:
+    paths = document()["paths"]
+    for method, path, demand in routes():
+        assert paths[path][method.lower()].get("x-required-scope") == demand.scope, path
 
 
 async def test_every_route_needs_a_key(world: World) -> None:

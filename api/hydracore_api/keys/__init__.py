@@ -1,0 +1,1 @@
+"""What an API key may ask about itself."""
