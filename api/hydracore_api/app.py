@@ -25,6 +25,7 @@ from hydracore_api.platform.endpoints import router as platform_router
 from hydracore_api.rollouts.endpoints import router as rollouts_router
 from hydracore_api.services import Services
 from hydracore_api.settings import Settings
+from hydracore_api.smoke.endpoints import router as smoke_router
 from hydracore_api.updates.endpoints import router as updates_router
 
 DESCRIPTION = """
@@ -44,6 +45,7 @@ ROUTERS = (
     keys_router,
     agent_router,
     platform_router,
+    smoke_router,
     health_router,
 )
 

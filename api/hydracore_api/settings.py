@@ -49,6 +49,12 @@ class Settings(StoreSettings):
     action_wait_seconds: float = Field(
         default=30, ge=0, description="How long an action's POST waits for its end."
     )
+    smoke_namespace: str | None = Field(
+        default=None, description="Namespace of the tenant that smoke tests run in; absent: none."
+    )
+    smoke_customer_id: str | None = Field(
+        default=None, description="Customer whose instances smoke tests may make and see."
+    )
     heartbeat_seconds: int = Field(default=30, ge=1, le=3600)
 
     @field_validator("trusted_proxies", mode="before")

@@ -92,13 +92,40 @@ class Credentials:
         async with self._database.write() as session:
             return await session.scalar(statement) is not None
 
-    async def disarm(self, instance_id: str, at: datetime) -> None:
-        """End the bootstrap token: the agent called with its key. Only the first call counts."""
+    async def rearm(self, instance_id: str) -> bool:
+        """End the agent key and make the bootstrap token good again, so that one may be issued.
+
+        The agent's identity stays until an enrolment brings another one: the agent's answers can
+        be trusted meanwhile. Safe to repeat.
+
+        Returns:
+            Whether the instance has a credential.
+        """
+        statement = (
+            update(CredentialRow)
+            .where(CredentialRow.instance_id == instance_id)
+            .values(key_hash=None, issued_at=None, armed=True, first_heartbeat_at=None)
+            .returning(CredentialRow.instance_id)
+        )
+        async with self._database.write() as session:
+            return await session.scalar(statement) is not None
+
+    async def disarm(self, instance_id: str, at: datetime, *, key_hash: str | None = None) -> None:
+        """End the bootstrap token: the agent called with its key. Only the first call counts.
+
+        Args:
+            instance_id: The instance.
+            at: When it called.
+            key_hash: Of the key that it called with; nothing changes if that key has ended
+                meanwhile, since its server needs the token for the next one.
+        """
         statement = (
             update(CredentialRow)
             .where(CredentialRow.instance_id == instance_id, CredentialRow.armed)
             .values(armed=False, first_heartbeat_at=at)
         )
+        if key_hash is not None:
+            statement = statement.where(CredentialRow.key_hash == key_hash)
         async with self._database.write() as session:
             await session.execute(statement)
 

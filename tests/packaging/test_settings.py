@@ -166,3 +166,9 @@ def test_trusted_proxies_arrive(render: Render, monkeypatch: pytest.MonkeyPatch)
     objects = render("--set", "api.trustedProxies={10.0.0.0/8,fd00::/8}")
     taken, _ = settings(objects, "api", monkeypatch)
     assert [str(n) for n in taken.trusted_proxies] == ["10.0.0.0/8", "fd00::/8"]
+
+
+def test_the_smoke_customer_arrives(render: Render, monkeypatch: pytest.MonkeyPatch) -> None:
+    objects = render("--set-string", "api.smoke.namespace=acme,api.smoke.customerId=007")
+    taken, _ = settings(objects, "api", monkeypatch)
+    assert (taken.smoke_namespace, taken.smoke_customer_id) == ("acme", "007")

@@ -44,7 +44,7 @@ async def report_stage(
         at=services.now(),
     )
     # Also for a report that was stored before: the first answer, or our write, may have been lost.
-    await _wake(services, credential, result.last_seq)
+    await _wake(services, credential, str(result.last_seq))
     return StageAccepted(accepted=result.accepted, last_seq=result.last_seq)
 
 
@@ -67,6 +67,9 @@ async def enrol(services: Services, credential: Credential, request: Enrolment) 
             "A key was issued for this instance before: if it never arrived, it must be rotated"
         )
     log.info("agent_key_issued", instance_id=request.instance_id)
+    if credential.public_key not in (None, request.public_key):
+        # After a rotation another agent answers: the operator has to trust its new identity.
+        await _wake(services, credential, f"identity-{hash_token(request.public_key)[:16]}")
     return Issued(agent_key=key)
 
 
@@ -82,7 +85,9 @@ async def heartbeat(services: Services, credential: Credential, beat: Heartbeat)
         uptime_seconds=int(beat.uptime_seconds),
     )
     if credential.armed:
-        await services.history.credentials.disarm(beat.instance_id, at)
+        await services.history.credentials.disarm(
+            beat.instance_id, at, key_hash=credential.key_hash
+        )
     key = services.control_plane_key
     return HeartbeatAnswer(
         next_seconds=services.settings.heartbeat_seconds,
@@ -94,11 +99,11 @@ async def heartbeat(services: Services, credential: Credential, beat: Heartbeat)
     )
 
 
-async def _wake(services: Services, credential: Credential, seq: int) -> None:
+async def _wake(services: Services, credential: Credential, why: str) -> None:
     known = services.cache.instances.get(f"{credential.namespace}/{credential.name}")
-    if known is not None and known.metadata.annotations.get(WAKE_ANNOTATION) == str(seq):
+    if known is not None and known.metadata.annotations.get(WAKE_ANNOTATION) == why:
         return
-    body = {"metadata": {"annotations": {WAKE_ANNOTATION: str(seq)}}}
+    body = {"metadata": {"annotations": {WAKE_ANNOTATION: why}}}
     try:
         changed = await services.kube.patch(Instance, credential.name, credential.namespace, body)
     except KubeNotFound:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 
+from fastapi.security import HTTPBearer
 from pydantic import SecretStr
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -11,6 +12,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from hydracore_api.errors import Unauthenticated, answer
 
 PREFIX = "/internal"
+ops_token = HTTPBearer(
+    auto_error=False, scheme_name="OpsToken", description="The token of those who run the platform."
+)
+"""For the document only: the guard has decided before a route is looked for."""
 
 
 class InternalGuard:

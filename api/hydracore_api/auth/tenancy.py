@@ -19,7 +19,7 @@ async def check_tenant(services: Services, principal: Principal) -> None:
     """
     if is_tenants(services, principal.key):
         return
-    found = await _fresh(services, principal.namespace)
+    found = await fresh_namespace(services, principal.namespace)
     if found is None or found.tenant_id != principal.tenant_id:
         raise Forbidden("The tenant of this key does not exist any more")
 
@@ -30,7 +30,8 @@ def is_tenants(services: Services, key: ApiKey) -> bool:
     return found is not None and found.tenant_id == key.tenant_id
 
 
-async def _fresh(services: Services, name: str) -> Namespace | None:
+async def fresh_namespace(services: Services, name: str) -> Namespace | None:
+    """Read a namespace freshly; None if there is none."""
     try:
         found = await services.kube.get(Namespace, name)
     except NotFound:

@@ -38,7 +38,31 @@ async def chat(services: Services, principal: Principal, id_: str, body: ChatMes
     if place in services.streams:
         raise Conflict("This conversation is being answered: wait for the end of that stream")
     services.streams.add(place)
-    events = _events(services, where, body.message, conversation)
+    return await stream(services, where, body.message, conversation, place=place)
+
+
+async def stream(
+    services: Services,
+    where: AgentEndpoint,
+    message: str,
+    conversation: str,
+    *,
+    place: tuple[str, str] | None,
+) -> Response:
+    """Stream one answer.
+
+    Args:
+        services: The services.
+        where: The agent.
+        message: What is said to it.
+        conversation: Where it is said.
+        place: What is held in ``services.streams`` until the stream ends; None: nothing is.
+
+    Raises:
+        Conflict: The agent answers this conversation already.
+        AgentError: It cannot be asked.
+    """
+    events = _events(services, where, message, conversation)
     try:
         # Up to the first event: what fails so far is an error of its own, not part of a stream.
         first = await anext(events)
@@ -73,7 +97,7 @@ class _Held:
     def __init__(
         self,
         services: Services,
-        place: tuple[str, str],
+        place: tuple[str, str] | None,
         first: bytes,
         events: AsyncGenerator[bytes, None],
     ) -> None:
@@ -103,7 +127,8 @@ async def _told(first: bytes, events: AsyncGenerator[bytes, None]) -> AsyncGener
 
 
 async def _end(
-    services: Services, place: tuple[str, str], events: AsyncGenerator[bytes, None]
+    services: Services, place: tuple[str, str] | None, events: AsyncGenerator[bytes, None]
 ) -> None:
-    services.streams.discard(place)
+    if place is not None:
+        services.streams.discard(place)
     await events.aclose()

@@ -7,13 +7,22 @@ from uuid import UUID
 
 from fastapi import APIRouter, Path, Response
 
-from hydracore_api.auth.dependencies import CanDelete, CanRead, CanWrite
+from hydracore_api.auth.dependencies import (
+    AdminDelete,
+    AdminWrite,
+    CanDelete,
+    CanRead,
+    CanWrite,
+)
 from hydracore_api.errors import BadGateway, Conflict, GatewayTimeout, NotFound, responses
 from hydracore_api.instances import chat as chats
 from hydracore_api.instances import create as creation
+from hydracore_api.instances import rotate_key as rotation
 from hydracore_api.instances import service
+from hydracore_api.instances.cleanup import cleanup
 from hydracore_api.instances.schemas import (
     ChatMessage,
+    CleanedUp,
     CreateInstance,
     InstanceByKey,
     InstanceCreated,
@@ -22,6 +31,7 @@ from hydracore_api.instances.schemas import (
     InstanceList,
     InstanceLogs,
     InstanceRuntime,
+    KeyRotated,
 )
 from hydracore_api.responses import V1, WITH_BODY
 from hydracore_api.services import AnyServices
@@ -59,6 +69,24 @@ async def get_instance_by_key(
 ) -> InstanceByKey:
     """Return what an idempotency key has led to; an unknown one is ``found: false``, never 404."""
     return await service.by_key(services, principal, idempotency_key)
+
+
+@router.post("/cleanup", summary="Clean up broken instances")
+async def cleanup_instances(services: AnyServices, principal: AdminDelete) -> CleanedUp:
+    """Delete every instance of the tenant that is in state `error` or `failed`."""
+    return await cleanup(services, principal)
+
+
+@router.post(
+    "/admin/{instance_id}/rotate-key",
+    summary="Rotate an agent's key",
+    responses=responses(NotFound, Conflict),
+)
+async def rotate_instance_key(
+    services: AnyServices, principal: AdminWrite, instance_id: InstanceId
+) -> KeyRotated:
+    """End the agent's key at once; its server fetches a new one, which is issued only once."""
+    return await rotation.rotate_key(services, principal, str(instance_id))
 
 
 @router.get("/{instance_id}", summary="Get an instance", responses=responses(NotFound))

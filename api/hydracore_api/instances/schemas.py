@@ -160,6 +160,21 @@ class InstanceDeleted(View):
     message: str
 
 
+class CleanedUp(View):
+    """What a cleanup has begun."""
+
+    cleaned: int = Field(description="Instances whose deletion was accepted.")
+    errors: int = Field(description="Instances whose deletion was refused; they stay as they are.")
+    message: str
+
+
+class KeyRotated(View):
+    """The agent's old key has ended."""
+
+    instance_id: str
+    status: str = Field(description="rotated: the agent fetches its new key by itself.")
+
+
 class ChatMessage(Body):
     """One turn of a conversation."""
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Response, Security
-from fastapi.security import HTTPBearer
 
+from hydracore_api.auth.internal import ops_token
 from hydracore_api.errors import (
     Conflict,
     PreconditionFailed,
@@ -23,15 +23,11 @@ from hydracore_api.platform.schemas import PlatformPolicyView, PlatformPolicyWis
 from hydracore_api.responses import WITH_BODY
 from hydracore_api.services import AnyServices
 
-_shown = HTTPBearer(
-    auto_error=False, scheme_name="OpsToken", description="The token of those who run the platform."
-)
-
 router = APIRouter(
     prefix="/internal/v1/platform",
     tags=["Platform"],
     responses=responses(Unauthenticated, ServiceUnavailable),
-    dependencies=[Security(_shown)],
+    dependencies=[Security(ops_token)],
 )
 
 IfMatch = Annotated[

@@ -27,6 +27,7 @@ class FakeKube:
         self.calls: list[tuple[str, str, str]] = []
         self.fail: list[Exception] = []
         self.before_patch: list[Any] = []
+        self.before_delete: list[Any] = []
         self._versions = itertools.count(1)
         self._stores = {store.kind.KIND.kind: store for store in cache.stores}
         for store in cache.stores:
@@ -65,12 +66,21 @@ class FakeKube:
         return self.change(kind, name, namespace, body)
 
     async def delete(
-        self, kind: type[R], name: str, namespace: str | None, *, uid: str | None = None
+        self,
+        kind: type[R],
+        name: str,
+        namespace: str | None,
+        *,
+        uid: str | None = None,
+        resource_version: str | None = None,
     ) -> None:
         self._called("delete", kind, name)
+        if self.before_delete:
+            self.before_delete.pop(0)()
         stored = self._find(kind, name, namespace)
-        if uid is not None and stored["metadata"]["uid"] != uid:
-            raise Conflict(f"{name}: uid differs", status=409, reason="Conflict")
+        for field, wanted in (("uid", uid), ("resourceVersion", resource_version)):
+            if wanted is not None and stored["metadata"][field] != wanted:
+                raise Conflict(f"{name}: {field} differs", status=409, reason="Conflict")
         if stored["metadata"].get("finalizers"):
             now = format_time(datetime.now(UTC))
             self.change(kind, name, namespace, {"metadata": {"deletionTimestamp": now}})

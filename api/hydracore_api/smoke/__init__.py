@@ -1,0 +1,1 @@
+"""``/internal/v1/smoke``: what smoke tests of a whole platform do."""
