@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 from hydracore_api import errors
 from hydracore_api.actions.endpoints import router as actions_router
 from hydracore_api.agent.endpoints import router as agent_router
+from hydracore_api.audit.endpoints import router as audit_router
 from hydracore_api.auth.dependencies import show_scopes
 from hydracore_api.auth.internal import InternalGuard
 from hydracore_api.health.endpoints import router as health_router
@@ -27,6 +28,7 @@ from hydracore_api.services import Services
 from hydracore_api.settings import Settings
 from hydracore_api.smoke.endpoints import router as smoke_router
 from hydracore_api.updates.endpoints import router as updates_router
+from hydracore_api.usage.endpoints import router as usage_router
 
 DESCRIPTION = """
 HydraCore provisions servers for AI agents, keeps them healthy and rolls runtimes out to whole
@@ -43,6 +45,8 @@ ROUTERS = (
     actions_router,
     instances_router,
     keys_router,
+    usage_router,
+    audit_router,
     agent_router,
     platform_router,
     smoke_router,

@@ -4,6 +4,7 @@ SQLite (WAL) is the embedded default, PostgreSQL serves in production; the URL a
 Operator, API and CLI use :class:`History`; nothing else here is meant for them but the records.
 """
 
+from hydracore_history.audit import AuditEvent
 from hydracore_history.errors import HistoryError, HistoryUnavailable, SchemaOutdated
 from hydracore_history.facade import History
 from hydracore_history.notifications import Notification
@@ -24,12 +25,14 @@ from hydracore_history.records import (
     Tombstone,
 )
 from hydracore_history.transitions import TransitionRecord
+from hydracore_history.usage import UsageDay, UsageEvent
 
 __all__ = [
     "ApiKey",
     "ArchivedAction",
     "ArchivedRollout",
     "ArchivedTarget",
+    "AuditEvent",
     "Credential",
     "DeepHealthReport",
     "Execution",
@@ -46,4 +49,6 @@ __all__ = [
     "StageResult",
     "Tombstone",
     "TransitionRecord",
+    "UsageDay",
+    "UsageEvent",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hydracore_history import grants
 from hydracore_history import migrate as migrations
 from hydracore_history.actions import ActionArchive
+from hydracore_history.audit import AuditLog
 from hydracore_history.credentials import Credentials
 from hydracore_history.database import Database
 from hydracore_history.errors import SchemaOutdated
@@ -18,6 +19,7 @@ from hydracore_history.rollouts import RolloutArchive
 from hydracore_history.stages import Stages
 from hydracore_history.tombstones import Tombstones
 from hydracore_history.transitions import Transitions
+from hydracore_history.usage import UsageLog
 
 
 class History:
@@ -47,6 +49,8 @@ class History:
         self.actions = ActionArchive(self._database)
         self.transitions = Transitions(self._database)
         self.notifications = Notifications(self._database)
+        self.usage = UsageLog(self._database)
+        self.audit = AuditLog(self._database)
 
     @property
     def shown_url(self) -> str:

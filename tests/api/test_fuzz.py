@@ -76,6 +76,8 @@ async def served(
         # No operator runs: what waits for its work shall not wait long.
         "HYDRACORE_ROLLOUT_WAIT_SECONDS": "0.1",
         "HYDRACORE_ACTION_WAIT_SECONDS": "0.1",
+        "HYDRACORE_SMOKE_NAMESPACE": namespace,
+        "HYDRACORE_SMOKE_CUSTOMER_ID": "smoke",
     }
     key = await _key(database_url, namespace)
     async with _instances(admin_kubeconfig, namespace) as (agent, doomed_id):

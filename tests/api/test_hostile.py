@@ -107,7 +107,7 @@ class Target:
 
 @pytest.fixture
 async def target(world: World) -> Any:
-    one = world.instance("a")
+    one = world.instance("a", customerId="smoke")
     async with fake_agent.running(FakeAgent(str(one.spec.id))) as agent:
         agent.answers.set()
         world.kube.change(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 
 import pytest
 from sqlalchemy import delete, select, text, update
 from sqlalchemy.exc import IntegrityError
 
-from hydracore_history import History, Notification
+from hydracore_history import AuditEvent, History, Notification, UsageEvent
 from hydracore_history.tables import RULE, Base
 from tests.history.steps import step
 
@@ -37,6 +38,10 @@ async def fill(history: History, at: datetime) -> None:
     action = {"metadata": {"name": "a"}, "spec": {"instanceName": "one"}}
     await history.actions.archive(action, tenant_id="t", namespace="ns", uid="a-1", at=at)
     await history.notifications.record([told(at)])
+    used = UsageEvent("e-1", at, "openai", "small", 3, 4, Decimal("0.1"))
+    await history.usage.record("i-1", [used], namespace="ns", at=at)
+    done = AuditEvent("e-1", at, "tool_call", "mcp", "success")
+    await history.audit.record("i-1", [done], namespace="ns", at=at)
 
 
 def told(at: datetime) -> Notification:
@@ -63,15 +68,17 @@ async def content(history: History, name: str) -> list[tuple[object, ...]]:
 def test_every_table_says_what_its_rows_are() -> None:
     assert ruled("append-only") == [
         "action_archive",
+        "audit_events",
         "executions",
         "provision_log",
         "rollout_archive",
         "rollout_archive_targets",
         "tombstones",
         "transitions",
+        "usage_events",
     ]
     assert ruled("write-once") == ["idempotency_keys", "notifications"]
-    assert len(ruled("current")) == len(TABLES) - 9
+    assert len(ruled("current")) == len(TABLES) - 11
 
 
 @pytest.fixture

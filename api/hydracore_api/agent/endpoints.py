@@ -6,7 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
 
-from hydracore_api.agent import bundles, service
+from hydracore_api.agent import bundles, events, service
+from hydracore_api.agent.event_schemas import AuditBatch, EventsTaken, UsageBatch
 from hydracore_api.agent.schemas import (
     Enrolment,
     Heartbeat,
@@ -62,6 +63,18 @@ async def report_heartbeat(
 ) -> HeartbeatAnswer:
     """Store health and versions. Needs the agent's key; the first call ends the bootstrap token."""
     return await service.heartbeat(services, credential, body)
+
+
+@router.post("/usage", summary="Report usage events", responses=WITH_BODY)
+async def report_usage(services: AnyServices, credential: ByKey, body: UsageBatch) -> EventsTaken:
+    """Store what calls of language models took; sent again, an event is not counted again."""
+    return await events.take_usage(services, credential, body)
+
+
+@router.post("/audit", summary="Report audit events", responses=WITH_BODY)
+async def report_audit(services: AnyServices, credential: ByKey, body: AuditBatch) -> EventsTaken:
+    """Store what the agent did and refused; sent again, an event is not stored again."""
+    return await events.take_audit(services, credential, body)
 
 
 @router.get(

@@ -5,7 +5,9 @@ Who may come here is decided by the guard of ``/internal`` (:mod:`hydracore_api.
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Response, Security
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response, Security
 
 from hydracore_api.auth.internal import ops_token
 from hydracore_api.errors import (
@@ -26,6 +28,7 @@ from hydracore_api.smoke.schemas import (
     SmokeByKey,
     SmokeDeleted,
     SmokeInstance,
+    SmokeLlmEvents,
     SmokeMessage,
     SmokeProvision,
     SmokeProvisioned,
@@ -100,3 +103,18 @@ async def smoke_chat(
 ) -> Response:
     """Send one message in a conversation of its own; the answer comes as server-sent events."""
     return await service.chat(services, principal, str(instance_id), body)
+
+
+@router.get(
+    "/instances/{instance_id}/llm-events",
+    summary="Count a smoke instance's model calls",
+    responses=responses(NotFound),
+)
+async def smoke_llm_events(
+    services: AnyServices,
+    principal: AsSmoke,
+    instance_id: InstanceId,
+    window_seconds: Annotated[int, Query(ge=1, le=86400)] = 900,
+) -> SmokeLlmEvents:
+    """Return which calls of language models the agent has reported within the window."""
+    return await service.llm_events(services, principal, str(instance_id), window_seconds)

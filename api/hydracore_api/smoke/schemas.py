@@ -60,3 +60,12 @@ class SmokeMessage(Body):
     """One message to the agent, in a conversation of its own."""
 
     message: Annotated[str, StringConstraints(max_length=4000)]
+
+
+class SmokeLlmEvents(View):
+    """Calls of language models that the agent has reported lately."""
+
+    instance_id: str
+    window_seconds: int
+    count: int
+    providers: list[str]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 
 from fastapi import Response
 from pydantic import ValidationError
@@ -20,6 +21,7 @@ from hydracore_api.smoke.schemas import (
     SmokeByKey,
     SmokeDeleted,
     SmokeInstance,
+    SmokeLlmEvents,
     SmokeMessage,
     SmokeProvision,
     SmokeProvisioned,
@@ -101,6 +103,25 @@ async def chat(services: Services, principal: Principal, id_: str, body: SmokeMe
         raise Unprocessable(["body", "message"], "the message is empty", "string_too_short")
     where = running_endpoint(await _own(services, principal, id_))
     return await chats.stream(services, where, body.message, str(uuid.uuid4()), place=None)
+
+
+async def llm_events(
+    services: Services, principal: Principal, id_: str, window_seconds: int
+) -> SmokeLlmEvents:
+    """Return which calls of language models the agent has reported lately.
+
+    Raises:
+        NotFound: The smoke customer has no such instance.
+    """
+    await _own(services, principal, id_)
+    since = services.now() - timedelta(seconds=window_seconds)
+    calls = await services.history.usage.recent(id_, since)
+    return SmokeLlmEvents(
+        instance_id=id_,
+        window_seconds=window_seconds,
+        count=sum(calls.values()),
+        providers=list(calls),
+    )
 
 
 async def _own(services: Services, principal: Principal, id_: str) -> Instance:

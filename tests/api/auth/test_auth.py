@@ -108,6 +108,7 @@ def fill(path: str) -> str:
 
 
 APPROVE = "/v1/instances/fleet/runtime/rollouts/{rollout_id}/approve"
+CLEANUP = "/v1/instances/cleanup"
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", APPROVE): {"approval": "1@abc"},
     ("POST", "/v1/instances/fleet/runtime/rollouts/plan"): {},
@@ -125,6 +126,8 @@ ADMIN = {
     "/v1/instances/fleet/runtime/rollouts/{rollout_id}/resume",
     "/v1/instances/fleet/runtime/rollouts/{rollout_id}/rollback",
     "/v1/instances/fleet/runtime/rollouts/{rollout_id}/targets/{target_id}/retry",
+    CLEANUP,
+    "/v1/instances/admin/{instance_id}/rotate-key",
     "/v1/instances/{instance_id}/actions/reboot",
     "/v1/instances/{instance_id}/runtime/redeploy",
     "PATCH /v1/instances/fleet/updates/policy",
@@ -144,9 +147,9 @@ async def test_every_route_and_scope(world: World) -> None:
             assert (await world.call(method, path, headers=headers)).status_code == 200
             continue
         assert demand.scope in SCOPES
-        assert demand.scope == {"GET": "instances:read", "DELETE": "instances:delete"}.get(
-            method, "instances:write"
-        )
+        deletes = method == "DELETE" or path == CLEANUP
+        by_method = "instances:read" if method == "GET" else "instances:write"
+        assert demand.scope == ("instances:delete" if deletes else by_method), path
         assert demand.admin == (path in ADMIN or f"{method} {path}" in ADMIN), path
         more = {"json": BODIES[(method, path)]} if (method, path) in BODIES else {}
         others = tuple(one for one in SCOPES if one != demand.scope)
@@ -165,7 +168,7 @@ async def test_every_route_and_scope(world: World) -> None:
             assert answer.status_code == 403
             assert "admin" in answer.json()["detail"]
     ours = [path for path, _ in ADDITIONS if path.startswith("/v1/")]
-    assert checked == (28 + len(ours) - len(ANY_KEY)) * 7
+    assert checked == (33 + len(ours) - len(ANY_KEY)) * 7
 
 
 def test_the_document_tells_each_routes_scope() -> None:
@@ -262,7 +265,7 @@ async def test_before_the_first_list_it_is_unavailable(world: World) -> None:
     assert (await world.call("GET", "/v1/instances")).status_code == 503
 
 
-@pytest.mark.parametrize("path", ["/internal", "/internal/v1/smoke/provision", "/internal/x/y"])
+@pytest.mark.parametrize("path", ["/internal", "/internal/v1/smoke/unknown", "/internal/x/y"])
 async def test_internal_is_401_for_all_but_the_ops_token(world: World, path: str) -> None:
     key = await world.key()
     for headers in (

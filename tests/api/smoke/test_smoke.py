@@ -4,31 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from hydracore_crds import Instance
+from tests.api.support.events import enrolled, post, usage
 from tests.api.support.fake_agent import FakeAgent, running
 from tests.api.support.files import OPS_TOKEN
-from tests.api.support.world import RUNNING, World, close_world, make_world
+from tests.api.support.world import RUNNING, World
 
 OPS = {"Authorization": f"Bearer {OPS_TOKEN}"}
 SMOKE = "/internal/v1/smoke"
 ORDER = {"tier_id": "small", "region_id": "eu-1", "manifest_id": "m", "idempotency_key": "k"}
-
-
-@pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    found = await make_world(tmp_path, smoke_namespace="acme", smoke_customer_id="smoke")
-    found.tenant("acme")
-    found.tenant("other")
-    found.instance_class()
-    yield found
-    await close_world(found)
 
 
 async def ask(world: World, method: str, path: str, **more: Any) -> httpx.Response:
@@ -200,3 +189,27 @@ async def test_what_is_not_set_up_says_what_to_set(
     assert answer.status_code == 503
     assert said in answer.json()["detail"]
     assert not world.kube.of(Instance)
+
+
+async def test_model_calls_are_counted_within_the_window(world: World) -> None:
+    one = await enrolled(world, world.instance("one", customerId="smoke"))
+    path = f"/instances/{one.spec.id}/llm-events"
+    none = {"instance_id": one.spec.id, "window_seconds": 900, "count": 0, "providers": []}
+    assert (await ask(world, "GET", path)).json() == none
+    await post(
+        world,
+        "usage",
+        one,
+        usage("a"),
+        usage("b", provider="anthropic"),
+        usage("c", occurred_at="2030-05-01T11:00:00Z"),
+    )
+    lately = (await ask(world, "GET", path)).json()
+    assert (lately["count"], lately["providers"]) == (2, ["anthropic", "openai"])
+    longer = (await ask(world, "GET", f"{path}?window_seconds=3600")).json()
+    assert (longer["count"], longer["window_seconds"]) == (3, 3600)
+    for seconds in (0, 86401):
+        answer = await ask(world, "GET", f"{path}?window_seconds={seconds}")
+        assert answer.status_code == 422
+    others = await enrolled(world, world.instance("two"), "hca_" + "o" * 43)
+    assert (await ask(world, "GET", f"/instances/{others.spec.id}/llm-events")).status_code == 404

@@ -30,5 +30,7 @@ def make_settings(folder: Path, **more: Any) -> Settings:
         "ops_token": OPS_TOKEN,
         "listen": "127.0.0.1:0",
         "rollout_wait_seconds": 0.3,
+        "smoke_namespace": "acme",
+        "smoke_customer_id": "smoke",
     }
     return Settings(**{**fields, **more})
