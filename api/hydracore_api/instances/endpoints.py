@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Query, Response
 
 from hydracore_api.auth.dependencies import (
     AdminDelete,
@@ -20,12 +20,14 @@ from hydracore_api.instances import create as creation
 from hydracore_api.instances import rotate_key as rotation
 from hydracore_api.instances import service
 from hydracore_api.instances.cleanup import cleanup
+from hydracore_api.instances.deep_health import deep_health
 from hydracore_api.instances.schemas import (
     ChatMessage,
     CleanedUp,
     CreateInstance,
     InstanceByKey,
     InstanceCreated,
+    InstanceDeepHealth,
     InstanceDeleted,
     InstanceDetail,
     InstanceList,
@@ -124,6 +126,22 @@ async def get_instance_runtime(
 ) -> InstanceRuntime:
     """Ask the agent how it is. Without an answer, what is known is returned all the same."""
     return await service.runtime(services, principal, str(instance_id))
+
+
+@router.get(
+    "/{instance_id}/health/deep",
+    summary="Get deep health",
+    tags=["Instance ops"],
+    responses=responses(NotFound, Conflict, BadGateway, GatewayTimeout),
+)
+async def get_deep_health(
+    services: AnyServices,
+    principal: CanRead,
+    instance_id: InstanceId,
+    force: Annotated[bool, Query(description="Have the agent examine itself now.")] = False,  # noqa: FBT002
+) -> InstanceDeepHealth:
+    """Return the agent's last thorough examination of itself, or with `force` a new one."""
+    return await deep_health(services, principal, str(instance_id), force=force)
 
 
 @router.post(

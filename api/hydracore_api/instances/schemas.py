@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from hydracore_api.wire import Body, UtcTime, View
+from hydracore_api.actions.schemas import SubsystemHealth
+from hydracore_api.wire import Body, TimeText, UtcTime, View
 from hydracore_crds.instance import WorkflowSlug
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=253)]
@@ -149,6 +150,17 @@ class InstanceRuntime(View):
     error_code: str | None
     error_message: str | None
     provision_logs: list[LogLine]
+
+
+class InstanceDeepHealth(View):
+    """How the agent has found itself to be when it examined itself."""
+
+    instance_id: str
+    cached: bool = Field(default=False, description="Whether it is a stored report.")
+    status: str = Field(description="healthy, degraded, unhealthy, or unknown: there is no report.")
+    checked_at: TimeText | None
+    uptime_seconds: int | None
+    subsystems: dict[str, SubsystemHealth]
 
 
 class InstanceDeleted(View):

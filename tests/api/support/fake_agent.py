@@ -27,6 +27,7 @@ class FakeAgent:
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     chat_status: int = 200
     flood: bool = False
+    examined: int = 0
 
     @property
     def public_key(self) -> str:
@@ -45,6 +46,22 @@ class FakeAgent:
                 "capabilities": {"chat": True},
             }
         ).encode()
+        return self._proved(request, body)
+
+    async def deep(self, request: web.Request) -> web.Response:
+        self.examined += 1
+        report = {
+            "status": "degraded",
+            "checkedAt": "2030-05-01T12:00:00.500Z",
+            "uptimeSeconds": 12.5,
+            "subsystems": {
+                "disk": {"status": "degraded", "message": "nearly full", "latencyMs": 1.25},
+                "process": {"status": "healthy"},
+            },
+        }
+        return self._proved(request, json.dumps(report).encode())
+
+    def _proved(self, request: web.Request, body: bytes) -> web.Response:
         token = request.headers["Authorization"].removeprefix("Bearer ")
         nonce = jwt.decode(token, options={"verify_signature": False})["jti"]
         claims = {
@@ -84,6 +101,7 @@ class FakeAgent:
 async def running(agent: FakeAgent) -> AsyncIterator[FakeAgent]:
     app = web.Application()
     app.router.add_get("/api/status", agent.status)
+    app.router.add_get("/api/health/deep", agent.deep)
     app.router.add_post("/api/chat", agent.chat)
     runner = web.AppRunner(app, handler_cancellation=True)
     await runner.setup()
