@@ -26,6 +26,7 @@ from hydracore_agent.chat.chain import Chain
 from hydracore_agent.chat.conversations import Conversations
 from hydracore_agent.chat.endpoint import ChatEndpoint
 from hydracore_agent.chat.model import OfflineModel
+from hydracore_agent.chat.reading import ReadingEndpoints
 from hydracore_agent.chat.remote import RemoteModel
 from hydracore_agent.clock import utc_now
 from hydracore_agent.controlplane import ControlPlane
@@ -245,6 +246,7 @@ class Agent:
             orders=OrderEndpoints(self._runner, self._memory, self._trust, instance_id, utc_now),
             actions=ActionEndpoints(self._actions),
             chat=ChatEndpoint(self._build_chain(), conversations, utc_now),
+            reading=ReadingEndpoints(conversations),
         )
 
 

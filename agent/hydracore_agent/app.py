@@ -13,6 +13,7 @@ from starlette.routing import Route
 from hydracore_agent.actions.endpoints import ActionEndpoints
 from hydracore_agent.auth import Caller
 from hydracore_agent.chat.endpoint import ChatEndpoint
+from hydracore_agent.chat.reading import ReadingEndpoints
 from hydracore_agent.health.monitor import HealthMonitor
 from hydracore_agent.http import Answer, Frame, json_response
 from hydracore_agent.orders.endpoints import OrderEndpoints
@@ -33,6 +34,7 @@ class Surface:
     orders: OrderEndpoints
     actions: ActionEndpoints
     chat: ChatEndpoint
+    reading: ReadingEndpoints
 
 
 def build_app(surface: Surface) -> Starlette:
@@ -66,6 +68,8 @@ def build_app(surface: Surface) -> Starlette:
         Route("/api/actions/{name}/settle", wrap(actions.settle), methods=["POST"]),
         Route("/api/updates/apply", wrap(actions.apply_updates), methods=["POST"]),
         Route("/api/chat", wrap(surface.chat.chat), methods=["POST"]),
+        Route("/api/conversations", wrap(surface.reading.list), methods=["GET"]),
+        Route("/api/conversations/{conversation_id}", wrap(surface.reading.show), methods=["GET"]),
     ]
     return Starlette(routes=routes, exception_handlers={HTTPException: _plain_error})
 

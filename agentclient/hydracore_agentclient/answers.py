@@ -9,7 +9,13 @@ from pydantic import ValidationError
 
 from hydracore_agentclient.endpoint import AgentEndpoint
 from hydracore_agentclient.errors import InvalidAnswer, Refused, UnknownTask, WrongIdentity
-from hydracore_agentclient.models import ActionReport, AgentStatus, Refusal, TaskReport
+from hydracore_agentclient.models import (
+    ActionReport,
+    AgentStatus,
+    Conversation,
+    Refusal,
+    TaskReport,
+)
 from hydracore_crds.base import Wire
 
 M = TypeVar("M", bound=Wire)
@@ -48,6 +54,17 @@ def same_action(report: ActionReport, action_id: str) -> ActionReport:
     if report.action_id != action_id:
         raise InvalidAnswer(f"the answer is of action {report.action_id}, asked was {action_id}")
     return report
+
+
+def same_conversation(found: Conversation, conversation_id: str) -> Conversation:
+    """Return the conversation if it is the one that was asked for.
+
+    Raises:
+        InvalidAnswer: It is another.
+    """
+    if found.id != conversation_id:
+        raise InvalidAnswer("the answer is another conversation than was asked for")
+    return found
 
 
 def refusal(status: int, data: bytes) -> Refused:

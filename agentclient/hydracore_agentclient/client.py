@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, TypeVar
+from urllib.parse import quote
 from uuid import uuid4
 
 import aiohttp
@@ -15,6 +16,7 @@ from hydracore_agentclient.answers import (
     read_answer,
     refusal,
     same_action,
+    same_conversation,
     same_task,
 )
 from hydracore_agentclient.endpoint import AgentEndpoint
@@ -25,6 +27,8 @@ from hydracore_agentclient.models import (
     ActionCommand,
     ActionReport,
     AgentStatus,
+    Conversation,
+    ConversationList,
     DeepHealth,
     Order,
     TaskReport,
@@ -147,6 +151,19 @@ class AgentClient:
     async def deep_health(self, ep: AgentEndpoint) -> DeepHealth:
         """Have the agent examine itself."""
         return await self._ask(ep, "GET", "/api/health/deep", DeepHealth)
+
+    async def conversations(self, ep: AgentEndpoint, limit: int) -> ConversationList:
+        """Ask for the newest conversations, at most ``limit`` (1 to 100)."""
+        return await self._ask(ep, "GET", f"/api/conversations?limit={limit:d}", ConversationList)
+
+    async def conversation(self, ep: AgentEndpoint, conversation_id: str) -> Conversation:
+        """Ask for one conversation.
+
+        Raises:
+            Refused: ``unknown_conversation``.
+        """
+        path = f"/api/conversations/{quote(conversation_id, safe=':')}"
+        return same_conversation(await self._ask(ep, "GET", path, Conversation), conversation_id)
 
     async def send_order(self, ep: AgentEndpoint, order: Order) -> TaskReport:
         """Send a signed order; sent again, it is answered with where it stands.

@@ -99,6 +99,41 @@ class DeepHealth(Wire):
     subsystems: dict[ShortText, Subsystem] = Field(default_factory=dict, max_length=64)
 
 
+class ConversationSummary(Wire):
+    """One line of the list of conversations."""
+
+    id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9:_-]{1,128}$")]
+    messages: Count
+    first_at: AwareDatetime
+    last_at: AwareDatetime
+
+
+class ConversationList(Wire):
+    """Answer of ``GET /api/conversations``: the newest first."""
+
+    conversations: list[ConversationSummary] = Field(max_length=100)
+
+
+class ConversationMessage(Wire):
+    """One message."""
+
+    role: Literal["user", "assistant"]
+    text: str
+    at: AwareDatetime
+
+
+class Conversation(Wire):
+    """Answer of ``GET /api/conversations/{id}``: the oldest message first.
+
+    Attributes:
+        truncated: The oldest messages did not fit into the answer.
+    """
+
+    id: str
+    messages: list[ConversationMessage] = Field(max_length=1000)
+    truncated: bool = False
+
+
 ActionRunState = Literal[
     "accepted", "restarting", "succeeded", "failed", "interrupted", "abandoned"
 ]

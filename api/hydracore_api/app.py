@@ -17,6 +17,7 @@ from hydracore_api.agent.endpoints import router as agent_router
 from hydracore_api.audit.endpoints import router as audit_router
 from hydracore_api.auth.dependencies import show_scopes
 from hydracore_api.auth.internal import InternalGuard
+from hydracore_api.conversations.endpoints import router as conversations_router
 from hydracore_api.health.endpoints import router as health_router
 from hydracore_api.instances.endpoints import router as instances_router
 from hydracore_api.instances.ready import ReadyAnswers
@@ -45,6 +46,7 @@ ROUTERS = (
     actions_router,
     instances_router,
     keys_router,
+    conversations_router,
     usage_router,
     audit_router,
     agent_router,

@@ -83,6 +83,11 @@ class InstanceSpec(Wire):
         default="expressclaw", description="Slug of the runtime bundles that fit."
     )
     update_policy: InstanceUpdatePolicy | None = None
+    consent_debug_access: bool | None = Field(
+        default=None,
+        description="Whether the agent's conversations may be read through REST; absent: they "
+        "may not.",
+    )
 
 
 class Bootstrap(Wire):

@@ -13,7 +13,7 @@ from hydracore_api.openapi import document, main
 
 CONTRACT = Path(__file__).resolve().parents[2] / ".." / "shared" / "spec" / "contract.json"
 
-IMPLEMENTED = 40
+IMPLEMENTED = 43
 """How many of the contract's operations stand; it only rises."""
 
 _FLEET = "/v1/instances/fleet/runtime/rollouts"
@@ -177,7 +177,7 @@ def test_responses_have_exactly_the_fields_of_the_contract() -> None:
         schema = operation["responses"][code]["content"]["application/json"]["schema"]
         compare(entry["response_example"], schema, ours, ident(entry))
         compared += 1
-    assert compared >= IMPLEMENTED - 6
+    assert compared >= IMPLEMENTED - 8
 
 
 def compare(sample: Any, schema: dict[str, Any], ours: dict[str, Any], where: str) -> None:

@@ -31,6 +31,22 @@ class Message:
     at: str
 
 
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a list of conversations says of one.
+
+    Attributes:
+        messages: How many are kept.
+        first_at: Of the oldest one that is kept, as on the wire.
+        last_at: Of the newest one.
+    """
+
+    id: str
+    messages: int
+    first_at: str
+    last_at: str
+
+
 class Conversations:
     """Reads and appends; the oldest messages and conversations go when there are too many."""
 
@@ -64,10 +80,36 @@ class Conversations:
         content = {"id": conversation_id, "messages": [asdict(message) for message in kept]}
         write_json(path, content)
 
+    def latest(self, limit: int) -> list[Summary]:
+        """Return the conversations that were written last, the newest first; no damaged ones.
+
+        Raises:
+            OSError: they cannot be read.
+        """
+        found: list[Summary] = []
+        for path in sorted(self._folder.glob("*.json"), key=_written, reverse=True):
+            if len(found) == limit:
+                break
+            try:
+                data = read_json(path)
+                said = data["messages"]
+                first, last = said[0]["at"], said[-1]["at"]
+                found.append(Summary(data["id"], len(said), first, last))
+            except (ValueError, TypeError, KeyError, IndexError):
+                log.warning("conversation file %s is damaged and left out", path.name)
+        return found
+
     def _path(self, conversation_id: str) -> Path:
         return self._folder / (hashlib.sha256(conversation_id.encode()).hexdigest() + ".json")
 
     def _make_room(self) -> None:
-        files = sorted(self._folder.glob("*.json"), key=lambda path: path.stat().st_mtime)
+        files = sorted(self._folder.glob("*.json"), key=_written)
         for path in files[: max(0, len(files) - MAX_CONVERSATIONS + 1)]:
             path.unlink(missing_ok=True)
+
+
+def _written(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0  # it has made room just now

@@ -22,6 +22,7 @@ from hydracore_agent.chat.chain import Chain
 from hydracore_agent.chat.conversations import Conversations
 from hydracore_agent.chat.endpoint import ChatEndpoint
 from hydracore_agent.chat.model import OfflineModel
+from hydracore_agent.chat.reading import ReadingEndpoints
 from hydracore_agent.health.monitor import HealthMonitor, Subsystem
 from hydracore_agent.health.result import HEALTHY, CheckResult
 from hydracore_agent.http import Frame
@@ -131,6 +132,7 @@ class Bench:
             orders=OrderEndpoints(self.runner, world.memory, self.trust, INSTANCE, world.clock),
             actions=ActionEndpoints(self.actions),
             chat=self.chat,
+            reading=ReadingEndpoints(Conversations(self.world.layout.conversations)),
         )
 
     def leave(self) -> None:

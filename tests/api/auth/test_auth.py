@@ -102,13 +102,14 @@ def routes() -> list[tuple[str, str, Requires]]:
 
 
 def fill(path: str) -> str:
-    for name in ("instance_id", "rollout_id", "target_id", "idempotency_key"):
+    for name in ("instance_id", "rollout_id", "target_id", "idempotency_key", "conversation_id"):
         path = path.replace("{" + name + "}", str(uuid.uuid4()))
     return path
 
 
 APPROVE = "/v1/instances/fleet/runtime/rollouts/{rollout_id}/approve"
 CLEANUP = "/v1/instances/cleanup"
+CONSENT = "/v1/instances/{instance_id}/consent"
 BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", APPROVE): {"approval": "1@abc"},
     ("POST", "/v1/instances/fleet/runtime/rollouts/plan"): {},
@@ -116,6 +117,7 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/v1/instances/{instance_id}/chat"): {"message": "hi"},
     ("POST", "/v1/instances/{instance_id}/updates/apply"): {},
     ("PATCH", "/v1/instances/fleet/updates/policy"): {},
+    ("PATCH", CONSENT): {"consent_debug_access": True},
     ("PATCH", "/v1/instances/{instance_id}/updates/policy"): {},
 }
 ADMIN = {
@@ -127,6 +129,7 @@ ADMIN = {
     "/v1/instances/fleet/runtime/rollouts/{rollout_id}/rollback",
     "/v1/instances/fleet/runtime/rollouts/{rollout_id}/targets/{target_id}/retry",
     CLEANUP,
+    CONSENT,
     "/v1/instances/admin/{instance_id}/rotate-key",
     "/v1/instances/{instance_id}/actions/reboot",
     "/v1/instances/{instance_id}/runtime/redeploy",
@@ -168,7 +171,7 @@ async def test_every_route_and_scope(world: World) -> None:
             assert answer.status_code == 403
             assert "admin" in answer.json()["detail"]
     ours = [path for path, _ in ADDITIONS if path.startswith("/v1/")]
-    assert checked == (34 + len(ours) - len(ANY_KEY)) * 7
+    assert checked == (37 + len(ours) - len(ANY_KEY)) * 7
 
 
 def test_the_document_tells_each_routes_scope() -> None:

@@ -28,6 +28,8 @@ class FakeAgent:
     chat_status: int = 200
     flood: bool = False
     examined: int = 0
+    conversations: dict[str, list[dict[str, str]]] = field(default_factory=dict)
+    claims_id: str | None = None
 
     @property
     def public_key(self) -> str:
@@ -61,7 +63,29 @@ class FakeAgent:
         }
         return self._proved(request, json.dumps(report).encode())
 
-    def _proved(self, request: web.Request, body: bytes) -> web.Response:
+    async def list(self, request: web.Request) -> web.Response:
+        limit = int(request.query["limit"])
+        found = [
+            {
+                "id": id_,
+                "messages": len(said),
+                "firstAt": said[0]["at"],
+                "lastAt": said[-1]["at"],
+            }
+            for id_, said in self.conversations.items()
+        ]
+        return self._proved(request, json.dumps({"conversations": found[:limit]}).encode())
+
+    async def show(self, request: web.Request) -> web.Response:
+        id_ = request.match_info["id"]
+        said = self.conversations.get(id_)
+        if said is None:
+            refusal = {"code": "unknown_conversation", "message": "SECRET detail of the agent"}
+            return self._proved(request, json.dumps(refusal).encode(), status=404)
+        body = {"id": self.claims_id or id_, "messages": said, "truncated": False}
+        return self._proved(request, json.dumps(body).encode())
+
+    def _proved(self, request: web.Request, body: bytes, *, status: int = 200) -> web.Response:
         token = request.headers["Authorization"].removeprefix("Bearer ")
         nonce = jwt.decode(token, options={"verify_signature": False})["jti"]
         claims = {
@@ -72,7 +96,10 @@ class FakeAgent:
         }
         proof = jwt.encode(claims, self.key, algorithm="EdDSA", headers={"typ": "hc-proof+jwt"})
         return web.Response(
-            body=body, content_type="application/json", headers={"X-Hydracore-Proof": proof}
+            status=status,
+            body=body,
+            content_type="application/json",
+            headers={"X-Hydracore-Proof": proof},
         )
 
     async def chat(self, request: web.Request) -> web.StreamResponse:
@@ -103,6 +130,8 @@ async def running(agent: FakeAgent) -> AsyncIterator[FakeAgent]:
     app.router.add_get("/api/status", agent.status)
     app.router.add_get("/api/health/deep", agent.deep)
     app.router.add_post("/api/chat", agent.chat)
+    app.router.add_get("/api/conversations", agent.list)
+    app.router.add_get("/api/conversations/{id}", agent.show)
     runner = web.AppRunner(app, handler_cancellation=True)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
