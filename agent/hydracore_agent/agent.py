@@ -38,6 +38,8 @@ from hydracore_agent.heartbeat import Enrolment, Heartbeat
 from hydracore_agent.http import Frame
 from hydracore_agent.identity import Identity
 from hydracore_agent.layout import Layout
+from hydracore_agent.memory.endpoints import MemoryEndpoints
+from hydracore_agent.memory.store import MemoryStore, MemoryStoreError, Which
 from hydracore_agent.net import connect
 from hydracore_agent.orders.download import Downloader
 from hydracore_agent.orders.endpoints import OrderEndpoints
@@ -57,6 +59,9 @@ from hydracore_agent.trust import TrustStore
 from hydracore_agent.updates.config import ConfigStore
 
 log = logging.getLogger(__name__)
+
+REMEMBERED = 20
+"""So many of the newest items go into the system prompt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +98,7 @@ class Agent:
         self._lag = LagMeter(time.monotonic)
         self._config = ConfigStore.load(layout.config, settings.config)
         self._breakers = Breakers([one.name for one in settings.llm], time.monotonic)
+        self._remembered = MemoryStore(layout.memory, utc_now)
         self._offline = self._build_offline()
         self._heartbeat = self._build_heartbeat()
         self._health = HealthMonitor(self._subsystems(), utc_now)
@@ -185,7 +191,10 @@ class Agent:
         def system() -> str:
             config = self._config.current
             serves = f", the assistant of {config.user_display_name}"
-            return f"You are {config.agent_name}{serves if config.user_display_name else ''}."
+            return (
+                f"You are {config.agent_name}{serves if config.user_display_name else ''}."
+                f"{_remembered(self._remembered)}"
+            )
 
         remotes = [
             RemoteModel(one, system, partial(self._client, one.base_url))
@@ -247,7 +256,18 @@ class Agent:
             actions=ActionEndpoints(self._actions),
             chat=ChatEndpoint(self._build_chain(), conversations, utc_now),
             reading=ReadingEndpoints(conversations),
+            memory=MemoryEndpoints(self._remembered),
         )
+
+
+def _remembered(store: MemoryStore) -> str:
+    """Return the part of the system prompt that says what is remembered in no one conversation."""
+    try:
+        found = [one for one in store.find(Which(), REMEMBERED) if not one.conversation_id]
+    except MemoryStoreError as error:
+        log.warning("%s", error)
+        return ""
+    return "".join(f"\nRemember ({one.kind}): {one.content}" for one in reversed(found))
 
 
 def _same(check: Callable[[], Any]) -> Subsystem:

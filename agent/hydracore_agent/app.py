@@ -16,6 +16,7 @@ from hydracore_agent.chat.endpoint import ChatEndpoint
 from hydracore_agent.chat.reading import ReadingEndpoints
 from hydracore_agent.health.monitor import HealthMonitor
 from hydracore_agent.http import Answer, Frame, json_response
+from hydracore_agent.memory.endpoints import MemoryEndpoints
 from hydracore_agent.orders.endpoints import OrderEndpoints
 from hydracore_agent.orders.longpoll import LongPolls, read_wait
 from hydracore_agent.status import StatusReporter, tag
@@ -35,6 +36,7 @@ class Surface:
     actions: ActionEndpoints
     chat: ChatEndpoint
     reading: ReadingEndpoints
+    memory: MemoryEndpoints
 
 
 def build_app(surface: Surface) -> Starlette:
@@ -68,6 +70,9 @@ def build_app(surface: Surface) -> Starlette:
         Route("/api/actions/{name}/settle", wrap(actions.settle), methods=["POST"]),
         Route("/api/updates/apply", wrap(actions.apply_updates), methods=["POST"]),
         Route("/api/chat", wrap(surface.chat.chat), methods=["POST"]),
+        Route("/api/memory", wrap(surface.memory.list), methods=["GET"]),
+        Route("/api/memory", wrap(surface.memory.add), methods=["POST"]),
+        Route("/api/memory", wrap(surface.memory.remove), methods=["DELETE"]),
         Route("/api/conversations", wrap(surface.reading.list), methods=["GET"]),
         Route("/api/conversations/{conversation_id}", wrap(surface.reading.show), methods=["GET"]),
     ]

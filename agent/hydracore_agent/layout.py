@@ -102,6 +102,11 @@ class Layout:
         return self.state / "conversations"
 
     @property
+    def memory(self) -> Path:
+        """What the agent remembers: an SQLite file."""
+        return self.state / "memory.db"
+
+    @property
     def launcher_lock(self) -> Path:
         """Held by the launcher that serves this folder."""
         return self.state / "launcher.lock"

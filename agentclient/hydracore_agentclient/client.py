@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 from uuid import uuid4
 
 import aiohttp
@@ -30,6 +30,11 @@ from hydracore_agentclient.models import (
     Conversation,
     ConversationList,
     DeepHealth,
+    Forgotten,
+    Memory,
+    MemoryFilter,
+    MemoryItem,
+    NewMemory,
     Order,
     TaskReport,
 )
@@ -164,6 +169,19 @@ class AgentClient:
         """
         path = f"/api/conversations/{quote(conversation_id, safe=':')}"
         return same_conversation(await self._ask(ep, "GET", path, Conversation), conversation_id)
+
+    async def memory(self, ep: AgentEndpoint, which: MemoryFilter, limit: int) -> Memory:
+        """Ask what the agent remembers, at most ``limit`` items (1 to 200)."""
+        query = urlencode({"limit": limit, **which.to_wire()})
+        return await self._ask(ep, "GET", f"/api/memory?{query}", Memory)
+
+    async def remember(self, ep: AgentEndpoint, item: NewMemory) -> MemoryItem:
+        """Have the agent remember something; the same again is the same item."""
+        return await self._ask(ep, "POST", "/api/memory", MemoryItem, item.to_wire())
+
+    async def forget_memory(self, ep: AgentEndpoint, which: MemoryFilter) -> Forgotten:
+        """Have the agent forget what fits; an empty filter fits everything."""
+        return await self._ask(ep, "DELETE", "/api/memory", Forgotten, which.to_wire())
 
     async def send_order(self, ep: AgentEndpoint, order: Order) -> TaskReport:
         """Send a signed order; sent again, it is answered with where it stands.

@@ -134,6 +134,48 @@ class Conversation(Wire):
     truncated: bool = False
 
 
+class MemoryItem(Wire):
+    """One thing that the agent remembers."""
+
+    id: Uuid
+    kind: Literal["fact", "procedure"]
+    content: Annotated[str, StringConstraints(max_length=4000)]
+    customer_id: ShortText | None = None
+    conversation_id: ShortText | None = None
+    created_at: AwareDatetime
+
+
+class Memory(Wire):
+    """Answer of ``GET /api/memory``: the newest items first, and how many are stored in all."""
+
+    items: list[MemoryItem] = Field(max_length=200)
+    stored: Count
+
+
+class Forgotten(Wire):
+    """Answer of ``DELETE /api/memory``."""
+
+    removed: Count
+
+
+class MemoryFilter(Wire):
+    """Which items are meant; what is left out leaves it open."""
+
+    id: Uuid | None = None
+    kind: Literal["fact", "procedure"] | None = None
+    customer_id: ShortText | None = None
+    conversation_id: ShortText | None = None
+
+
+class NewMemory(Wire):
+    """Something to remember."""
+
+    kind: Literal["fact", "procedure"] = "fact"
+    content: Annotated[str, StringConstraints(min_length=1, max_length=4000)]
+    customer_id: ShortText | None = None
+    conversation_id: ShortText | None = None
+
+
 ActionRunState = Literal[
     "accepted", "restarting", "succeeded", "failed", "interrupted", "abandoned"
 ]

@@ -23,6 +23,7 @@ from hydracore_api.instances.endpoints import router as instances_router
 from hydracore_api.instances.ready import ReadyAnswers
 from hydracore_api.keys.endpoints import router as keys_router
 from hydracore_api.limits import ReceiveLimits
+from hydracore_api.memory.endpoints import router as memory_router
 from hydracore_api.platform.endpoints import router as platform_router
 from hydracore_api.rollouts.endpoints import router as rollouts_router
 from hydracore_api.services import Services
@@ -47,6 +48,7 @@ ROUTERS = (
     instances_router,
     keys_router,
     conversations_router,
+    memory_router,
     usage_router,
     audit_router,
     agent_router,

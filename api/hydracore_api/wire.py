@@ -72,6 +72,17 @@ def storable(text: str) -> bool:
     return "\x00" not in text and not any("\ud800" <= char <= "\udfff" for char in text)
 
 
+def storable_text(text: str) -> str:
+    """Return a text that can be stored everywhere, for validators of query parameters.
+
+    Raises:
+        ValueError: It cannot.
+    """
+    if not storable(text):
+        raise ValueError("text must not hold NUL or half a surrogate pair")
+    return text
+
+
 def _unstorable(value: Any, depth: int) -> bool:
     if isinstance(value, str):
         return not storable(value)

@@ -28,6 +28,8 @@ from hydracore_agent.health.result import HEALTHY, CheckResult
 from hydracore_agent.http import Frame
 from hydracore_agent.identity import Identity
 from hydracore_agent.keys import public_key
+from hydracore_agent.memory.endpoints import MemoryEndpoints
+from hydracore_agent.memory.store import MemoryStore
 from hydracore_agent.orders.download import Downloader
 from hydracore_agent.orders.endpoints import OrderEndpoints
 from hydracore_agent.orders.longpoll import LongPolls
@@ -132,6 +134,7 @@ class Bench:
             orders=OrderEndpoints(self.runner, world.memory, self.trust, INSTANCE, world.clock),
             actions=ActionEndpoints(self.actions),
             chat=self.chat,
+            memory=MemoryEndpoints(MemoryStore(self.world.layout.memory, self.world.clock)),
             reading=ReadingEndpoints(Conversations(self.world.layout.conversations)),
         )
 

@@ -117,6 +117,8 @@ BODIES: dict[tuple[str, str], dict[str, Any]] = {
     ("POST", "/v1/instances/{instance_id}/chat"): {"message": "hi"},
     ("POST", "/v1/instances/{instance_id}/updates/apply"): {},
     ("PATCH", "/v1/instances/fleet/updates/policy"): {},
+    ("POST", "/v1/instances/{instance_id}/memory"): {"content": "tea"},
+    ("DELETE", "/v1/instances/{instance_id}/memory"): {},
     ("PATCH", CONSENT): {"consent_debug_access": True},
     ("PATCH", "/v1/instances/{instance_id}/updates/policy"): {},
 }
@@ -171,7 +173,7 @@ async def test_every_route_and_scope(world: World) -> None:
             assert answer.status_code == 403
             assert "admin" in answer.json()["detail"]
     ours = [path for path, _ in ADDITIONS if path.startswith("/v1/")]
-    assert checked == (37 + len(ours) - len(ANY_KEY)) * 7
+    assert checked == (40 + len(ours) - len(ANY_KEY)) * 7
 
 
 def test_the_document_tells_each_routes_scope() -> None:

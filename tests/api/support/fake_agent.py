@@ -30,6 +30,7 @@ class FakeAgent:
     examined: int = 0
     conversations: dict[str, list[dict[str, str]]] = field(default_factory=dict)
     claims_id: str | None = None
+    asked: list[tuple[str, str, str]] = field(default_factory=list)
 
     @property
     def public_key(self) -> str:
@@ -85,6 +86,20 @@ class FakeAgent:
         body = {"id": self.claims_id or id_, "messages": said, "truncated": False}
         return self._proved(request, json.dumps(body).encode())
 
+    async def memory(self, request: web.Request) -> web.Response:
+        self.asked.append((request.method, request.query_string, await request.text()))
+        item = {
+            "id": "0d5f4a1c-5b7e-4c7e-9a53-3f1f6f0f8b11",
+            "kind": "fact",
+            "content": "likes tea",
+            "customerId": "ada",
+            "createdAt": "2030-05-01T12:00:00.500Z",
+        }
+        found: dict[str, Any] = {"GET": {"items": [item], "stored": 7}, "POST": item}.get(
+            request.method, {"removed": 3}
+        )
+        return self._proved(request, json.dumps(found).encode())
+
     def _proved(self, request: web.Request, body: bytes, *, status: int = 200) -> web.Response:
         token = request.headers["Authorization"].removeprefix("Bearer ")
         nonce = jwt.decode(token, options={"verify_signature": False})["jti"]
@@ -130,6 +145,7 @@ async def running(agent: FakeAgent) -> AsyncIterator[FakeAgent]:
     app.router.add_get("/api/status", agent.status)
     app.router.add_get("/api/health/deep", agent.deep)
     app.router.add_post("/api/chat", agent.chat)
+    app.router.add_route("*", "/api/memory", agent.memory)
     app.router.add_get("/api/conversations", agent.list)
     app.router.add_get("/api/conversations/{id}", agent.show)
     runner = web.AppRunner(app, handler_cancellation=True)

@@ -1,0 +1,1 @@
+"""Mnemo: what the agent remembers across conversations."""

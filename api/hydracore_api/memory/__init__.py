@@ -1,0 +1,1 @@
+"""``/v1/instances/{instance_id}/memory``."""
