@@ -11,6 +11,7 @@ condition), whose row lock then holds until the end of the transaction.
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from typing import Any
@@ -23,6 +24,7 @@ from hydracore_history import faults
 from hydracore_history.tables import Base
 
 WRITE_OPTION = "hydracore_write"
+WAL_TRIES = 20
 GRACE_SECONDS = 2.0
 """How much longer than its own deadline the database may take before we give up on it."""
 
@@ -140,12 +142,30 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     # The driver must not begin transactions by itself: _begin_sqlite says how they begin.
     connection.isolation_level = None
     cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
+    _use_wal(cursor)
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
     # Without this, INSERT OR REPLACE deletes rows past the triggers that refuse it.
     cursor.execute("PRAGMA recursive_triggers=ON")
     cursor.close()
+
+
+def _use_wal(cursor: Any) -> None:
+    """Switch to WAL, which several may do to a new file at once: SQLite refuses instead of waiting.
+
+    Raises:
+        sqlite3.OperationalError: Others hold the lock for longer than the connection waits.
+    """
+    for _ in range(WAL_TRIES - 1):
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError:
+            # This waits for the lock, as long as the connection's timeout says.
+            cursor.execute("BEGIN IMMEDIATE")
+            cursor.execute("ROLLBACK")
+        else:
+            return
+    cursor.execute("PRAGMA journal_mode=WAL")
 
 
 def _begin_sqlite(connection: Connection) -> None:

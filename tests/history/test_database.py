@@ -115,3 +115,18 @@ async def test_every_connection_is_set_up(sqlite_url: str, pragma: str, value: o
     async with database.connection() as connection:
         assert (await connection.exec_driver_sql(f"PRAGMA {pragma}")).scalar() == value
     await database.engine.dispose()
+
+
+async def test_several_open_a_new_file_at_once(tmp_path: Path) -> None:
+    """SQLite refuses a second switch to WAL at once, without waiting for the first."""
+    for number in range(80):
+        url = f"sqlite+aiosqlite:///{tmp_path / str(number)}.db"
+        several = [Database(url, timeout_seconds=20) for _ in range(8)]
+        await asyncio.gather(*(_open(one) for one in several))
+        for one in several:
+            await one.engine.dispose()
+
+
+async def _open(database: Database) -> None:
+    async with database.connection():
+        await asyncio.sleep(0)
