@@ -25,7 +25,7 @@ from hydracore_crds.instance import InstanceSpec, InstanceStatus, RuntimeStatus
 from hydracore_crds.names import PAUSED_ANNOTATION
 from hydracore_crds.rollout import RolloutSpec, Strategy
 from hydracore_crds.update_policy import UpdatePolicySpec
-from hydracore_kube import Where
+from hydracore_kube import Unavailable, Where
 from tests.faults.plane import Plane
 from tests.faults.waiting import until
 from tests.simulation.agent import SimAgent
@@ -81,12 +81,18 @@ class Tenant:
 
     async def start(self, name: str = "roll", **spec: Any) -> Rollout:
         strategy = Strategy(**spec.pop("strategy", {}))
-        return await self.plane.admin.create(
-            Rollout(
-                metadata=ObjectMeta(name=name, namespace=self.namespace),
-                spec=RolloutSpec(bundle_name=self.bundle.metadata.name, strategy=strategy, **spec),
-            )
+        wanted = Rollout(
+            metadata=ObjectMeta(name=name, namespace=self.namespace),
+            spec=RolloutSpec(bundle_name=self.bundle.metadata.name, strategy=strategy, **spec),
         )
+
+        async def create() -> Rollout | None:
+            try:
+                return await self.plane.admin.create(wanted)
+            except Unavailable:
+                return None  # a young API server checks policies before it knows their kinds
+
+        return await until(create, "the API server to take a Rollout", 30)
 
     @property
     def agents(self) -> list[SimAgent]:
